@@ -1,0 +1,9 @@
+module github.com/dyetrace/dyetrace
+
+go 1.25.0
+
+require (
+	github.com/klauspost/cpuid/v2 v2.0.12 // indirect
+	github.com/stretchr/testify v1.12.1 // indirect
+	github.com/zeebo/blake3 v0.2.4 // indirect
+)
