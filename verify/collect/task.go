@@ -1,0 +1,107 @@
+package collect
+
+import (
+	"errors"
+	"fmt"
+	"time"
+	"unicode/utf8"
+)
+
+const questionsContext = "dyetrace 2026-11-24 verify questions/1"
+
+// A Task is what [Run] asks, in order, and for which plan.
+type Task struct {
+	// Plan is the digest of the plan that the answers are for. Required.
+	Plan Digest
+	// Prompts are asked once each, in this order. Required.
+	Prompts []string
+	// Probes are asked three times each: before the first prompt, after half
+	// of them and after the last. A change of what answers shows in them.
+	Probes []string
+}
+
+func (t Task) check() error {
+	switch {
+	case t.Plan.IsZero():
+		return errors.New("collect: task has no plan digest")
+	case len(t.Prompts) == 0:
+		return errors.New("collect: task has 0 prompts, want at least 1")
+	}
+	for i, p := range t.Prompts {
+		if !utf8.ValidString(p) {
+			return fmt.Errorf("collect: prompt %d is not valid UTF-8", i)
+		}
+	}
+	for i, p := range t.Probes {
+		if !utf8.ValidString(p) {
+			return fmt.Errorf("collect: probe %d is not valid UTF-8", i)
+		}
+	}
+	return nil
+}
+
+// questions names what is asked and in which order.
+func (t Task) questions() Digest {
+	a, b := sumStrings(questionsContext, t.Prompts), sumStrings(questionsContext, t.Probes)
+	return sum(questionsContext, a[:], b[:])
+}
+
+// Options say how [Run] asks. The zero Options ask one question at a time.
+type Options struct {
+	// Concurrency is how many questions are open at once. Defaults to 1.
+	Concurrency int
+	// Every is the least time between the starts of two requests. Defaults to
+	// none.
+	Every time.Duration
+	// Retries is how often a question is asked again after a
+	// [*TransportError], in one call of Run. Defaults to 4; negative: never.
+	Retries int
+	// Backoff is the pause before the first repetition; it doubles up to a
+	// minute. A suspect's RetryAfter counts if it is longer, and for all
+	// questions. Defaults to a second.
+	Backoff time.Duration
+	// Unreachable is how many questions in a row may stay without an answer
+	// before Run gives up. Defaults to 10.
+	Unreachable int
+	// Progress is told the state after every recorded event, by one goroutine
+	// at a time. It must not call Run. Defaults to nothing.
+	Progress func(Progress)
+	// Clock tells the time and waits. Defaults to the system's.
+	Clock Clock
+}
+
+// Progress is how far a collection is.
+type Progress struct {
+	// Total is the number of questions: prompts and three times the probes.
+	Total int
+	Counts
+}
+
+func (o Options) withDefaults() (Options, error) {
+	switch {
+	case o.Concurrency < 0:
+		return o, fmt.Errorf("collect: concurrency is %d, want at least 1, or 0 for 1", o.Concurrency)
+	case o.Every < 0:
+		return o, fmt.Errorf("collect: time between requests is %v, want at least 0", o.Every)
+	case o.Backoff < 0:
+		return o, fmt.Errorf("collect: backoff is %v, want at least 0", o.Backoff)
+	case o.Unreachable < 0:
+		return o, fmt.Errorf("collect: unreachable limit is %d, want at least 1, or 0 for 10", o.Unreachable)
+	}
+	if o.Concurrency == 0 {
+		o.Concurrency = 1
+	}
+	if o.Retries == 0 {
+		o.Retries = 4
+	}
+	if o.Backoff == 0 {
+		o.Backoff = time.Second
+	}
+	if o.Unreachable == 0 {
+		o.Unreachable = 10
+	}
+	if o.Clock == nil {
+		o.Clock = systemClock{}
+	}
+	return o, nil
+}
