@@ -1,0 +1,89 @@
+package watermark
+
+// A locator finds, for a position, the mark that it is given to and the seed of
+// its window: the one rule by which sessions, detectors and scorers go.
+type locator struct {
+	gate  *gate // nil: one mark for every window
+	lanes []lane
+	pad   [maxWidth]Token
+}
+
+// A lane is a mark with an open reader.
+type lane struct {
+	mark   *Watermark
+	reader Reader
+	place  Place // where the reader stands
+}
+
+func newLocator(g *gate, marks ...*Watermark) *locator {
+	l := &locator{gate: g}
+	for _, m := range marks {
+		l.lanes = append(l.lanes, lane{mark: m, reader: m.source.Open()})
+	}
+	return l
+}
+
+// clone returns a locator with readers of its own.
+func (l *locator) clone() *locator {
+	c := &locator{gate: l.gate}
+	for _, y := range l.lanes {
+		c.lanes = append(c.lanes, lane{mark: y.mark, reader: y.mark.source.Open()})
+	}
+	return c
+}
+
+// A verdict says what is to be done with a position.
+type verdict uint8
+
+const (
+	marked  verdict = iota
+	atHead          // too few tokens before it
+	gated           // another layer's, or its source says that it carries no mark
+	repeats         // its window occurred before
+)
+
+// at moves to the position after history, whose answer begins at index start.
+// It returns the lane of the position, at its place, and whether it can be
+// marked: repeats are for the caller to know. The lane is nil at other verdicts.
+func (l *locator) at(history []Token, start int) (*lane, verdict) {
+	y := &l.lanes[0]
+	if l.gate != nil {
+		if len(history)-start < l.gate.width {
+			return nil, atHead
+		}
+		layer := l.gate.layer(history[len(history)-l.gate.width:])
+		if y = l.lane(layer); y == nil {
+			return nil, gated
+		}
+	}
+	window, ok := y.mark.rules.window(history, start, &l.pad)
+	if !ok {
+		return nil, atHead
+	}
+	if y.place, ok = y.reader.Seek(window); !ok {
+		return nil, gated
+	}
+	return y, marked
+}
+
+func (l *locator) lane(layer int) *lane {
+	for i := range l.lanes {
+		if l.lanes[i].mark.layer == layer {
+			return &l.lanes[i]
+		}
+	}
+	return nil
+}
+
+// same reports whether two locators are of the same marks.
+func (l *locator) same(o *locator) bool {
+	if len(l.lanes) != len(o.lanes) {
+		return false
+	}
+	for i := range l.lanes {
+		if l.lanes[i].mark != o.lanes[i].mark {
+			return false
+		}
+	}
+	return true
+}

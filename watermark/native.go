@@ -1,0 +1,95 @@
+package watermark
+
+import (
+	"fmt"
+
+	"github.com/dyetrace/dyetrace/watermark/internal/prf"
+	"github.com/dyetrace/dyetrace/watermark/keys"
+)
+
+// native is the source of the words dyetrace/1.
+type native struct {
+	info    SourceInfo
+	family  byte
+	streams []*prf.Func
+	width   int
+}
+
+func newNative(key keys.Key, family byte, streams, width int) (*native, error) {
+	n := &native{family: family, width: width, info: SourceInfo{
+		Name:  fmt.Sprintf("dyetrace/1 width=%d", width),
+		KeyID: key.ID().String(),
+		Kind:  Cryptographic,
+	}}
+	for stream := range streams {
+		var derived [64]byte
+		if err := key.Expand(prf.Context, []byte{family, byte(stream), byte(width)}, derived[:]); err != nil {
+			return nil, fmt.Errorf("watermark: %w", err)
+		}
+		n.streams = append(n.streams, prf.New(&derived))
+	}
+	return n, nil
+}
+
+func (n *native) Info() SourceInfo { return n.info }
+
+func (n *native) Decoy(seed [32]byte) Source {
+	d := &native{family: n.family, width: n.width, info: n.info}
+	d.info.KeyID = fmt.Sprintf("decoy %x", seed[:8])
+	for stream := range n.streams {
+		d.streams = append(d.streams, prf.NewDecoy(&seed, n.family, byte(stream), byte(n.width)))
+	}
+	return d
+}
+
+func (n *native) Open() Reader {
+	r := &nativeReader{one: n.streams[0].NewReader()}
+	if len(n.streams) == 2 {
+		r.two = n.streams[1].NewReader()
+	}
+	return r
+}
+
+// nativeReader reads one stream or two. The second is sought only when a word
+// of it is asked for.
+type nativeReader struct {
+	one, two *prf.Reader
+	seed     uint64
+	window   [prf.MaxWidth]Token
+	width    int
+	stale    bool // two is not yet at the window
+}
+
+func (r *nativeReader) Seek(window []Token) (Place, bool) {
+	r.seed = r.one.Seek(window)
+	if r.two != nil {
+		r.width, r.stale = copy(r.window[:], window), true
+	}
+	return Place{Seed: r.seed}, true
+}
+
+func (r *nativeReader) Seed(Token) uint64 { return r.seed }
+
+func (r *nativeReader) at(stream int) *prf.Reader {
+	if stream == 0 || r.two == nil {
+		return r.one
+	}
+	if r.stale {
+		r.two.Seek(r.window[:r.width])
+		r.stale = false
+	}
+	return r.two
+}
+
+func (r *nativeReader) Word(stream int, t Token) uint64 { return r.at(stream).Word(t) }
+
+func (r *nativeReader) Coarse(stream int, ids []Token, first Token, dst []byte) bool {
+	r.at(stream).Coarse(ids, first, dst)
+	return true
+}
+
+// decoySeed returns the 32 bytes of decoy j under a seed that all decoys share.
+func decoySeed(seed [32]byte, j int) [32]byte {
+	key := prf.NewKey(&seed)
+	return seedBytes(key.Hash(uint64(j), purposeDecoy))
+}

@@ -1,0 +1,125 @@
+package watermark
+
+import (
+	"iter"
+	"math/bits"
+)
+
+// seedSet is a set of seeds: an open-addressing table with linear probing. It
+// can take back what was put in last, which undoes the insertion exactly: no
+// later one has probed past its slot. Seed 0 is kept apart, as empty slots are 0.
+type seedSet struct {
+	slots []uint64
+	n     int // seeds in slots
+	zero  bool
+}
+
+// newSeedSet returns a set that holds n seeds without growing, at a load of at
+// most 4/5: what a session of 4,096 tokens may weigh.
+func newSeedSet(n int) seedSet { return seedSet{slots: make([]uint64, slotsFor(n))} }
+
+func slotsFor(n int) int { return n + n/4 + 8 }
+
+// home returns the slot where the search for a seed begins. Seeds are already
+// mixed where they come from a PRF, and not where they come from an engine.
+func (s *seedSet) home(seed uint64) int {
+	hi, _ := bits.Mul64(seed*0x9E3779B97F4A7C15, uint64(len(s.slots)))
+	return int(hi)
+}
+
+// find returns the slot of a seed or the empty slot where it belongs.
+func (s *seedSet) find(seed uint64) (slot int, found bool) {
+	i := s.home(seed)
+	for s.slots[i] != 0 {
+		if s.slots[i] == seed {
+			return i, true
+		}
+		if i++; i == len(s.slots) {
+			i = 0
+		}
+	}
+	return i, false
+}
+
+func (s *seedSet) has(seed uint64) bool {
+	if seed == 0 {
+		return s.zero
+	}
+	_, ok := s.find(seed)
+	return ok
+}
+
+// add puts a seed in and reports whether it is new.
+func (s *seedSet) add(seed uint64) bool {
+	if seed == 0 {
+		fresh := !s.zero
+		s.zero = true
+		return fresh
+	}
+	i, found := s.find(seed)
+	if found {
+		return false
+	}
+	if s.n+s.n/4 >= len(s.slots)-2 {
+		s.grow()
+		i, _ = s.find(seed)
+	}
+	s.slots[i] = seed
+	s.n++
+	return true
+}
+
+// undo takes back the seed that was added last of all that are in.
+func (s *seedSet) undo(seed uint64) {
+	if seed == 0 {
+		s.zero = false
+		return
+	}
+	if i, found := s.find(seed); found {
+		s.slots[i] = 0
+		s.n--
+	}
+}
+
+func (s *seedSet) grow() {
+	old := s.slots
+	s.slots = make([]uint64, 2*len(old))
+	for _, seed := range old {
+		if seed != 0 {
+			i, _ := s.find(seed)
+			s.slots[i] = seed
+		}
+	}
+}
+
+// reset empties the set and gives it room for n seeds, keeping its memory where
+// that suffices.
+func (s *seedSet) reset(n int) {
+	s.n, s.zero = 0, false
+	want := slotsFor(n)
+	if cap(s.slots) < want {
+		s.slots = make([]uint64, want)
+		return
+	}
+	s.slots = s.slots[:want]
+	clear(s.slots)
+}
+
+func (s *seedSet) copyFrom(o *seedSet) {
+	s.slots = append(s.slots[:0], o.slots...)
+	s.n, s.zero = o.n, o.zero
+}
+
+// all yields the seeds in no order.
+func (s *seedSet) all() iter.Seq[uint64] {
+	return func(yield func(uint64) bool) {
+		if s.zero && !yield(0) {
+			return
+		}
+		for _, seed := range s.slots {
+			if seed != 0 && !yield(seed) {
+				return
+			}
+		}
+	}
+}

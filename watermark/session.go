@@ -1,0 +1,359 @@
+package watermark
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/dyetrace/dyetrace/watermark/internal/prf"
+)
+
+// ErrNoToken is returned where no candidate is left: every logit is NaN or −Inf,
+// or there is none. The session is as it was.
+var ErrNoToken = errors.New("watermark: no token can be sampled: every logit is NaN or -Inf, or there are none")
+
+// A Seed is a request's own randomness: it draws what the mark leaves free.
+type Seed [32]byte
+
+// NewSeed reads a seed from r, for which crypto/rand.Reader is the usual choice.
+func NewSeed(r io.Reader) (Seed, error) {
+	var s Seed
+	if _, err := io.ReadFull(r, s[:]); err != nil {
+		return Seed{}, fmt.Errorf("watermark: reading a session seed: %w", err)
+	}
+	return s, nil
+}
+
+// SeedOf returns the seed that integers name, for requests that are to repeat:
+// a client's "seed" parameter together with what tells its requests apart.
+func SeedOf(numbers ...uint64) Seed {
+	var s Seed
+	copy(s[:], "dyetrace 2026-11-24 seed/1")
+	for i, n := range numbers {
+		key := prf.NewKey((*[32]byte)(&s))
+		s = seedBytes(key.Hash(n, uint32(len(numbers)-i)))
+	}
+	return s
+}
+
+// SessionOptions describe one request.
+type SessionOptions struct {
+	// Seed draws what the mark leaves free. Required: [NewSeed] or [SeedOf].
+	Seed Seed
+	// Prompt is what the answer follows: the history of marks whose windows
+	// reach into the prompt. The native mark never looks at it.
+	Prompt []Token
+	// Turns are earlier answers of this model in the conversation. Their windows
+	// are not marked again.
+	Turns [][]Token
+	// Role of the model in speculative decoding. Defaults to Target.
+	Role Role
+	// Off draws everything plainly: the request has opted out. Detectors still
+	// find nothing wrong with its text.
+	Off bool
+	// Tokens is how many tokens the session holds without allocating, prompt
+	// and answer. Defaults to 4096.
+	Tokens int
+}
+
+const defaultTokens = 4096
+
+// A Session draws the tokens of one request: Sample chooses a token, Accept
+// advances by the one that is kept. It is for one goroutine. Its memory is
+// about 15 bytes a token of SessionOptions.Tokens, less than 64 KiB by default.
+type Session struct {
+	loc     *locator
+	plain   *prf.Reader
+	sc      *scratch
+	d       Draw
+	history []Token
+	starts  []int    // indices of history where an answer's part begins, ascending
+	fresh   []uint64 // bit i: position i put its seed into seen
+	seen    seedSet
+	request prf.Key
+	role    Role
+	off     bool
+	forks   uint64 // siblings of the request, 1 without Fork
+	fork    uint64 // this one's index among them
+
+	// The position after history, once it was looked up.
+	known bool
+	lane  *lane
+	what  verdict
+}
+
+// NewSession returns a session for one request.
+func (w *Watermark) NewSession(opt SessionOptions) (*Session, error) {
+	return newSession(newLocator(w.gate, w), opt)
+}
+
+// NewSession returns a session that writes every layer.
+func (l *Layers) NewSession(opt SessionOptions) (*Session, error) {
+	return newSession(newLocator(l.gate, l.marks...), opt)
+}
+
+func newSession(loc *locator, opt SessionOptions) (*Session, error) {
+	s := &Session{loc: loc, sc: new(scratch), plain: plainFunc.NewReader()}
+	if err := s.Reset(opt); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// plainFunc makes the words of plain draws. Its key is public: what is secret
+// and random there is the position, a hash of the request's seed.
+var plainFunc = prf.New(new([64]byte))
+
+// Reset makes the session ready for another request, keeping its memory.
+func (s *Session) Reset(opt SessionOptions) error {
+	if opt.Seed == (Seed{}) {
+		return errors.New("watermark: the session's seed is all zero, want one from NewSeed or SeedOf")
+	}
+	if opt.Tokens < 0 {
+		return fmt.Errorf("watermark: room for %d tokens, want 0 (for %d) or more", opt.Tokens, defaultTokens)
+	}
+	if opt.Role > Bonus {
+		return fmt.Errorf("watermark: role is %d, want %d to %d", opt.Role, Target, Bonus)
+	}
+	for i, turn := range append(opt.Turns[:len(opt.Turns):len(opt.Turns)], opt.Prompt) {
+		if j := slices.IndexFunc(turn, func(t Token) bool { return t < 0 }); j >= 0 {
+			where := fmt.Sprintf("of turn %d", i)
+			if i == len(opt.Turns) {
+				where = "of the prompt"
+			}
+			return fmt.Errorf("watermark: token %d %s is %d, want 0 to 2^31-1", j, where, turn[j])
+		}
+	}
+	s.reset(opt)
+	return nil
+}
+
+func (s *Session) reset(opt SessionOptions) {
+	room := opt.Tokens
+	if room == 0 {
+		room = defaultTokens
+	}
+	room = max(room, len(opt.Prompt))
+	s.history = slices.Grow(s.history[:0], room)
+	s.fresh = slices.Grow(s.fresh[:0], (room+63)/64)
+	s.starts = append(s.starts[:0], 0)
+	turns := 0
+	for _, t := range opt.Turns {
+		turns += len(t)
+	}
+	s.seen.reset(room + turns)
+	s.reseed(opt.Seed)
+	s.role, s.off, s.forks, s.fork = opt.Role, opt.Off, 1, 0
+	s.known = false
+	for _, t := range opt.Turns {
+		s.markSeen(t)
+	}
+	s.prompt(opt.Prompt)
+}
+
+func (s *Session) reseed(seed Seed) { s.request = prf.NewKey((*[32]byte)(&seed)) }
+
+// markSeen puts the seeds of an earlier answer into seen.
+func (s *Session) markSeen(turn []Token) {
+	for i := range turn {
+		if y, what := s.loc.at(turn[:i], 0); what == marked {
+			s.seen.add(y.place.Seed)
+		}
+	}
+}
+
+// Sample chooses the next token and does not advance: call [Session.Accept] with
+// the token that is kept, this one or another. Called again at the same position
+// with the same candidates it returns the same token.
+//
+// logits are final, in nats: after temperature, penalties, grammar and
+// truncation. If ids is nil, logits[i] is of token i, else of token ids[i], in
+// any order. NaN and −Inf are no candidates; where a logit is +Inf only such
+// compete, as equals; ties go to the lowest id; an id given twice counts with its
+// highest logit. Dense and sparse calls choose the same token. Neither slice is
+// changed or kept, and the call does not allocate (green lists and tournaments:
+// once their rows have grown to the number of candidates).
+//
+// The errors are [ErrNoToken] and those of a wrong id or length; the session is
+// then as it was.
+func (s *Session) Sample(ids []Token, logits []float32) (Token, error) {
+	if err := checkRow(ids, logits); err != nil {
+		return 0, err
+	}
+	d := s.draw(ids, logits)
+	var t Token
+	var ok bool
+	if d.words != nil {
+		t, ok = s.lane.mark.scheme.Choose(d)
+	} else {
+		t, ok = d.RacePlain(logits)
+	}
+	s.d.ids, s.d.logits = nil, nil
+	if !ok {
+		return 0, ErrNoToken
+	}
+	return t, nil
+}
+
+// Perturb is [Session.Sample] for an engine that samples elsewhere: it writes to
+// dst what the engine adds to the logits of candidates ids (nil: candidate i is
+// token i) before it takes the largest, or samples, as the result says. On a
+// position without a mark it writes the request's own Gumbel noise. The addition
+// is in float32, so that near ties may fall otherwise than with Sample. It fails
+// for a scheme, such as the tournament, that is not additive.
+func (s *Session) Perturb(ids []Token, dst []float32) (Then, error) {
+	if err := checkRow(ids, dst); err != nil {
+		return 0, err
+	}
+	d := s.draw(ids, dst)
+	if d.words == nil {
+		d.plain.seed = d.plain.r.SeekKey(d.key, d.index, purposePlain+uint32(d.role))
+		perturbRace(d, &d.plain, 0, dst)
+		return TakeLargest, nil
+	}
+	return s.lane.mark.scheme.Perturb(d, dst)
+}
+
+func checkRow(ids []Token, logits []float32) error {
+	if ids != nil && len(ids) != len(logits) {
+		return fmt.Errorf("watermark: %d ids with %d logits, want as many", len(ids), len(logits))
+	}
+	for i, t := range ids {
+		if t < 0 {
+			return fmt.Errorf("watermark: id %d of the candidates is %d, want 0 to 2^31-1", i, t)
+		}
+	}
+	return nil
+}
+
+// draw returns the position with its candidates; words is nil where it is plain.
+// It lives in the session because a scheme's argument escapes to the heap.
+func (s *Session) draw(ids []Token, logits []float32) *Draw {
+	d := &s.d
+	*d = Draw{ids: ids, logits: logits, role: s.role, key: &s.request, index: uint64(len(s.history)), sc: s.sc}
+	d.plain.r = s.plain
+	if s.Marked() {
+		d.words, d.place = s.lane.reader, s.lane.place
+	}
+	return d
+}
+
+// Marked reports whether the next draw carries the mark: not at the head of an
+// answer, not after a window that occurred before, not for another sibling's
+// windows, and never with SessionOptions.Off.
+func (s *Session) Marked() bool {
+	s.look()
+	return s.what == marked && !s.off && s.lane.place.Seed%s.forks == s.fork
+}
+
+// look finds the place of the position after history. Readers stay there until
+// the session moves.
+func (s *Session) look() {
+	if s.known {
+		return
+	}
+	s.known = true
+	if s.lane, s.what = s.loc.at(s.history, s.start()); s.what != marked {
+		return
+	}
+	if !s.lane.mark.rules.Repeats && s.seen.has(s.lane.place.Seed) {
+		s.what = repeats
+	}
+}
+
+func (s *Session) start() int { return s.starts[len(s.starts)-1] }
+
+// Accept advances by a token of the answer, sampled, forced or drafted. It fails
+// for a negative token and then leaves the session as it was.
+func (s *Session) Accept(t Token) error {
+	if t < 0 {
+		return fmt.Errorf("watermark: token is %d, want 0 to 2^31-1", t)
+	}
+	s.look()
+	fresh := s.lane != nil && s.seen.add(s.lane.place.Seed)
+	s.push(t, fresh)
+	return nil
+}
+
+// AcceptPrompt advances by tokens that are not the model's: a prompt, a tool's
+// result. What follows is a new part of the answer, whose windows do not reach
+// back over them, except for marks whose windows reach into the prompt.
+func (s *Session) AcceptPrompt(tokens []Token) error {
+	if i := slices.IndexFunc(tokens, func(t Token) bool { return t < 0 }); i >= 0 {
+		return fmt.Errorf("watermark: token %d of the prompt is %d, want 0 to 2^31-1", i, tokens[i])
+	}
+	s.prompt(tokens)
+	return nil
+}
+
+func (s *Session) prompt(tokens []Token) {
+	for _, t := range tokens {
+		s.push(t, false)
+	}
+	if len(s.history) > s.start() && len(tokens) > 0 {
+		s.starts = append(s.starts, len(s.history))
+	}
+}
+
+func (s *Session) push(t Token, fresh bool) {
+	i := len(s.history)
+	s.history = append(s.history, t)
+	if i/64 == len(s.fresh) {
+		s.fresh = append(s.fresh, 0)
+	}
+	bit := uint64(1) << (i % 64)
+	s.fresh[i/64] &^= bit
+	if fresh {
+		s.fresh[i/64] |= bit
+	}
+	s.known = false
+}
+
+// SetRole changes the role of the model that draws next.
+func (s *Session) SetRole(r Role) error {
+	if r > Bonus {
+		return fmt.Errorf("watermark: role is %d, want %d to %d", r, Target, Bonus)
+	}
+	s.role = r
+	return nil
+}
+
+// Len returns how many tokens the session holds, prompt and answer.
+func (s *Session) Len() int { return len(s.history) }
+
+// Rewind goes back to when Len was n, as if nothing after had been accepted. Its
+// cost is in proportion to the tokens taken back.
+func (s *Session) Rewind(n int) error {
+	if n < 0 || n > len(s.history) {
+		return fmt.Errorf("watermark: rewind to length %d, want 0 to %d", n, len(s.history))
+	}
+	for i := len(s.history) - 1; i >= n; i-- {
+		for s.start() > i {
+			s.starts = s.starts[:len(s.starts)-1]
+		}
+		if s.fresh[i/64]>>(i%64)&1 == 1 {
+			if y, what := s.loc.at(s.history[:i], s.start()); what == marked {
+				s.seen.undo(y.place.Seed)
+			}
+		}
+	}
+	s.history, s.fresh, s.known = s.history[:n], s.fresh[:(n+63)/64], false
+	return nil
+}
+
+// CopyFrom makes s a copy of src, a session of the same mark or layout, keeping
+// its own memory: no allocation once it is as large. The copy is in proportion
+// to the room of src.
+func (s *Session) CopyFrom(src *Session) error {
+	if !s.loc.same(src.loc) {
+		return errors.New("watermark: copy from a session of another mark")
+	}
+	s.history = append(s.history[:0], src.history...)
+	s.starts = append(s.starts[:0], src.starts...)
+	s.fresh = append(s.fresh[:0], src.fresh...)
+	s.seen.copyFrom(&src.seen)
+	s.request, s.role, s.off = src.request, src.role, src.off
+	s.forks, s.fork, s.known = src.forks, src.fork, false
+	return nil
+}

@@ -1,0 +1,33 @@
+package watermark_test
+
+import (
+	"math/rand/v2"
+
+	"github.com/dyetrace/dyetrace/watermark"
+)
+
+// A toyModel is a language model whose next-token logits are a fixed function of
+// the last two tokens: 32 candidates of a vocabulary of 4,096, about 3 nats of
+// entropy. The salt makes another model of the same kind.
+type toyModel struct {
+	salt    uint64
+	history []watermark.Token
+	ids     []watermark.Token
+	logits  []float32
+}
+
+func newToyModel(salt uint64) *toyModel {
+	return &toyModel{salt: salt, ids: make([]watermark.Token, 32), logits: make([]float32, 32)}
+}
+
+func (m *toyModel) next() ([]watermark.Token, []float32) {
+	h := uint64(17)
+	for _, t := range m.history[max(0, len(m.history)-2):] {
+		h = (h ^ uint64(t)) * 0x9E3779B97F4A7C15
+	}
+	r := rand.New(rand.NewPCG(h, m.salt))
+	for i := range m.ids {
+		m.ids[i], m.logits[i] = r.Int32N(128)+128*int32(i), float32(r.NormFloat64())
+	}
+	return m.ids, m.logits
+}
