@@ -81,10 +81,7 @@ func (f form) decode(text string, dst []byte) error {
 		return fmt.Errorf("keys: %s has a strange character at position %d after its prefix, want a to z and 2 to 7", f.name, i+1)
 	}
 	all, err := base32Lower.DecodeString(body)
-	if err != nil {
-		return fmt.Errorf("keys: %s is not base32", f.name)
-	}
-	if !bytes.Equal(all[f.size:], f.checksum(all[:f.size])) {
+	if err != nil || !bytes.Equal(all[f.size:], f.checksum(all[:f.size])) {
 		return fmt.Errorf("keys: %s does not match its checksum: it is mistyped", f.name)
 	}
 	copy(dst, all)

@@ -60,6 +60,7 @@ func TestVectors(t *testing.T) {
 	checks := map[string]func(vector){
 		"key": checkKey, "step": checkStep, "path": checkPath,
 		"integer": checkInteger, "expand": checkExpand, "commitment": checkCommitment,
+		"refused": checkRefused,
 	}
 	seen := map[string]int{}
 	records := strings.Split(strings.TrimSpace(vectorFile), "\n\n")
@@ -77,7 +78,7 @@ func TestVectors(t *testing.T) {
 		require.Empty(t, v.fields, "fields that nothing read")
 		seen[kind]++
 	}
-	assert.Equal(t, map[string]int{"key": 4, "step": 82, "path": 1, "integer": 20, "expand": 14, "commitment": 8}, seen)
+	assert.Equal(t, map[string]int{"key": 4, "step": 82, "path": 1, "integer": 20, "expand": 14, "commitment": 8, "refused": 1}, seen)
 }
 
 func checkKey(v vector) {
@@ -138,4 +139,10 @@ func checkCommitment(v vector) {
 	var c keys.Commitment
 	require.NoError(v.t, c.UnmarshalText([]byte(text)))
 	assert.True(v.t, c.Verify(k, nonce))
+}
+
+func checkRefused(v vector) {
+	k, err := keys.Parse(v.str("text"))
+	assert.EqualError(v.t, err, v.str("error"))
+	assert.True(v.t, k.IsZero())
 }

@@ -41,6 +41,7 @@ func main() {
 		}
 	}
 	path(secrets()[2])
+	refused(make([]byte, 32), "keys: secret key is all zeros, want random bytes")
 }
 
 const header = `# Vectors of package keys, one fact each. Secrets here are public: never use them.
@@ -128,6 +129,11 @@ func text(prefix string, payload []byte, sum int) string {
 		b.WriteByte("abcdefghijklmnopqrstuvwxyz234567"[value])
 	}
 	return b.String()
+}
+
+// refused freezes a well-formed text that is no key.
+func refused(secret []byte, message string) {
+	vector("refused", "text", text("dyetrace_secret1_", secret, 8), "error", message)
 }
 
 func join(parts ...[]byte) []byte { return bytes.Join(parts, nil) }
