@@ -14,11 +14,12 @@ type seedSet struct {
 	zero  bool
 }
 
-// newSeedSet returns a set that holds n seeds without growing, at a load of at
-// most 4/5: what a session of 4,096 tokens may weigh.
+// newSeedSet returns a set that holds n seeds without growing.
 func newSeedSet(n int) seedSet { return seedSet{slots: make([]uint64, slotsFor(n))} }
 
-func slotsFor(n int) int { return n + n/4 + 8 }
+// slotsFor returns the slots of a set for n seeds: a load of at most 4/5, so that
+// the table of a session of 4,096 tokens fills five pages.
+func slotsFor(n int) int { return max(16, n+n/4) }
 
 // home returns the slot where the search for a seed begins. Seeds are already
 // mixed where they come from a PRF, and not where they come from an engine.
@@ -60,7 +61,7 @@ func (s *seedSet) add(seed uint64) bool {
 	if found {
 		return false
 	}
-	if s.n+s.n/4 >= len(s.slots)-2 {
+	if 5*(s.n+1) > 4*len(s.slots) {
 		s.grow()
 		i, _ = s.find(seed)
 	}

@@ -33,36 +33,77 @@ func newBlockKey(key []byte) (k blockKey) {
 }
 
 // hash returns the first 32 bytes of keyed_hash(k, m[:size]) as eight
-// little-endian words. Requires size <= 64 and m zero from byte size on.
+// little-endian words. Requires size <= 64 and m zero from byte size on. The seven
+// rounds are written out, since the permutation of the message words (table 2
+// there) then costs nothing.
 func (k *blockKey) hash(m *[16]uint32, size uint32) (out [8]uint32) {
 	s0, s1, s2, s3 := k[0], k[1], k[2], k[3]
 	s4, s5, s6, s7 := k[4], k[5], k[6], k[7]
 	s8, s9, sa, sb := iv0, iv1, iv2, iv3
 	sc, sd, se, sf := uint32(0), uint32(0), size, uint32(chunkStart|chunkEnd|root|keyedHash)
-	for r := range schedule {
-		p := &schedule[r]
-		s0, s4, s8, sc = mix(s0, s4, s8, sc, m[p[0]&15], m[p[1]&15])
-		s1, s5, s9, sd = mix(s1, s5, s9, sd, m[p[2]&15], m[p[3]&15])
-		s2, s6, sa, se = mix(s2, s6, sa, se, m[p[4]&15], m[p[5]&15])
-		s3, s7, sb, sf = mix(s3, s7, sb, sf, m[p[6]&15], m[p[7]&15])
-		s0, s5, sa, sf = mix(s0, s5, sa, sf, m[p[8]&15], m[p[9]&15])
-		s1, s6, sb, sc = mix(s1, s6, sb, sc, m[p[10]&15], m[p[11]&15])
-		s2, s7, s8, sd = mix(s2, s7, s8, sd, m[p[12]&15], m[p[13]&15])
-		s3, s4, s9, se = mix(s3, s4, s9, se, m[p[14]&15], m[p[15]&15])
-	}
-	return [8]uint32{s0 ^ s8, s1 ^ s9, s2 ^ sa, s3 ^ sb, s4 ^ sc, s5 ^ sd, s6 ^ se, s7 ^ sf}
-}
+	s0, s4, s8, sc = mix(s0, s4, s8, sc, m[0], m[1])
+	s1, s5, s9, sd = mix(s1, s5, s9, sd, m[2], m[3])
+	s2, s6, sa, se = mix(s2, s6, sa, se, m[4], m[5])
+	s3, s7, sb, sf = mix(s3, s7, sb, sf, m[6], m[7])
+	s0, s5, sa, sf = mix(s0, s5, sa, sf, m[8], m[9])
+	s1, s6, sb, sc = mix(s1, s6, sb, sc, m[10], m[11])
+	s2, s7, s8, sd = mix(s2, s7, s8, sd, m[12], m[13])
+	s3, s4, s9, se = mix(s3, s4, s9, se, m[14], m[15])
 
-// schedule holds the message words of each of the seven rounds: the
-// permutation of the specification's table 2, applied again and again.
-var schedule = [7][16]uint8{
-	{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15},
-	{2, 6, 3, 10, 7, 0, 4, 13, 1, 11, 12, 5, 9, 14, 15, 8},
-	{3, 4, 10, 12, 13, 2, 7, 14, 6, 5, 9, 0, 11, 15, 8, 1},
-	{10, 7, 12, 9, 14, 3, 13, 15, 4, 0, 11, 2, 5, 8, 1, 6},
-	{12, 13, 9, 11, 15, 10, 14, 8, 7, 2, 5, 3, 0, 1, 6, 4},
-	{9, 14, 11, 5, 8, 12, 15, 1, 13, 3, 0, 10, 2, 6, 4, 7},
-	{11, 15, 5, 0, 1, 9, 8, 6, 14, 10, 2, 12, 3, 4, 7, 13},
+	s0, s4, s8, sc = mix(s0, s4, s8, sc, m[2], m[6])
+	s1, s5, s9, sd = mix(s1, s5, s9, sd, m[3], m[10])
+	s2, s6, sa, se = mix(s2, s6, sa, se, m[7], m[0])
+	s3, s7, sb, sf = mix(s3, s7, sb, sf, m[4], m[13])
+	s0, s5, sa, sf = mix(s0, s5, sa, sf, m[1], m[11])
+	s1, s6, sb, sc = mix(s1, s6, sb, sc, m[12], m[5])
+	s2, s7, s8, sd = mix(s2, s7, s8, sd, m[9], m[14])
+	s3, s4, s9, se = mix(s3, s4, s9, se, m[15], m[8])
+
+	s0, s4, s8, sc = mix(s0, s4, s8, sc, m[3], m[4])
+	s1, s5, s9, sd = mix(s1, s5, s9, sd, m[10], m[12])
+	s2, s6, sa, se = mix(s2, s6, sa, se, m[13], m[2])
+	s3, s7, sb, sf = mix(s3, s7, sb, sf, m[7], m[14])
+	s0, s5, sa, sf = mix(s0, s5, sa, sf, m[6], m[5])
+	s1, s6, sb, sc = mix(s1, s6, sb, sc, m[9], m[0])
+	s2, s7, s8, sd = mix(s2, s7, s8, sd, m[11], m[15])
+	s3, s4, s9, se = mix(s3, s4, s9, se, m[8], m[1])
+
+	s0, s4, s8, sc = mix(s0, s4, s8, sc, m[10], m[7])
+	s1, s5, s9, sd = mix(s1, s5, s9, sd, m[12], m[9])
+	s2, s6, sa, se = mix(s2, s6, sa, se, m[14], m[3])
+	s3, s7, sb, sf = mix(s3, s7, sb, sf, m[13], m[15])
+	s0, s5, sa, sf = mix(s0, s5, sa, sf, m[4], m[0])
+	s1, s6, sb, sc = mix(s1, s6, sb, sc, m[11], m[2])
+	s2, s7, s8, sd = mix(s2, s7, s8, sd, m[5], m[8])
+	s3, s4, s9, se = mix(s3, s4, s9, se, m[1], m[6])
+
+	s0, s4, s8, sc = mix(s0, s4, s8, sc, m[12], m[13])
+	s1, s5, s9, sd = mix(s1, s5, s9, sd, m[9], m[11])
+	s2, s6, sa, se = mix(s2, s6, sa, se, m[15], m[10])
+	s3, s7, sb, sf = mix(s3, s7, sb, sf, m[14], m[8])
+	s0, s5, sa, sf = mix(s0, s5, sa, sf, m[7], m[2])
+	s1, s6, sb, sc = mix(s1, s6, sb, sc, m[5], m[3])
+	s2, s7, s8, sd = mix(s2, s7, s8, sd, m[0], m[1])
+	s3, s4, s9, se = mix(s3, s4, s9, se, m[6], m[4])
+
+	s0, s4, s8, sc = mix(s0, s4, s8, sc, m[9], m[14])
+	s1, s5, s9, sd = mix(s1, s5, s9, sd, m[11], m[5])
+	s2, s6, sa, se = mix(s2, s6, sa, se, m[8], m[12])
+	s3, s7, sb, sf = mix(s3, s7, sb, sf, m[15], m[1])
+	s0, s5, sa, sf = mix(s0, s5, sa, sf, m[13], m[3])
+	s1, s6, sb, sc = mix(s1, s6, sb, sc, m[0], m[10])
+	s2, s7, s8, sd = mix(s2, s7, s8, sd, m[2], m[6])
+	s3, s4, s9, se = mix(s3, s4, s9, se, m[4], m[7])
+
+	s0, s4, s8, sc = mix(s0, s4, s8, sc, m[11], m[15])
+	s1, s5, s9, sd = mix(s1, s5, s9, sd, m[5], m[0])
+	s2, s6, sa, se = mix(s2, s6, sa, se, m[1], m[9])
+	s3, s7, sb, sf = mix(s3, s7, sb, sf, m[8], m[6])
+	s0, s5, sa, sf = mix(s0, s5, sa, sf, m[14], m[10])
+	s1, s6, sb, sc = mix(s1, s6, sb, sc, m[2], m[12])
+	s2, s7, s8, sd = mix(s2, s7, s8, sd, m[3], m[4])
+	s3, s4, s9, se = mix(s3, s4, s9, se, m[7], m[13])
+	return [8]uint32{s0 ^ s8, s1 ^ s9, s2 ^ sa, s3 ^ sb, s4 ^ sc, s5 ^ sd, s6 ^ se, s7 ^ sf}
 }
 
 func mix(a, b, c, d, x, y uint32) (uint32, uint32, uint32, uint32) {
