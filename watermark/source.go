@@ -44,7 +44,8 @@ type Reader interface {
 	// Seed returns what the source really hashes for token t at this position,
 	// by which repeats are counted. Most sources return the place's Seed.
 	Seed(t Token) uint64
-	// Word returns the word of token t in a stream, 0 or 1.
+	// Word returns the word of token t in a stream: 0, 1 where the source has two
+	// keys, or as many as it says.
 	Word(stream int, t Token) uint64
 	// Coarse writes the high byte of the word of token ids[i], or where ids is
 	// nil of token first+i, to dst[i]. It returns false, and writes nothing,
