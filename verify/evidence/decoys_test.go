@@ -175,6 +175,7 @@ func TestDispersionLimitCovers(t *testing.T) {
 	assert.LessOrEqual(t, missed, 47)
 	c := calibrate(t, tail.Exponential(), sums(rng, 2000, 100, func(r *rand.Rand) float64 { return 1 + 1.5*(r.ExpFloat64()-1) }))
 	assert.InDelta(t, 1.5, c.Dispersion, 0.1)
+	assert.InDelta(t, 1.56, c.DispersionLimit, 0.1)
 	assert.Equal(t, 2000, c.J)
 }
 
