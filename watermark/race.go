@@ -2,8 +2,10 @@ package watermark
 
 import (
 	"math"
+	"math/bits"
 
 	"github.com/dyetrace/dyetrace/watermark/internal/prf"
+	"github.com/dyetrace/dyetrace/watermark/internal/prune"
 )
 
 // chunk is how many coarse bytes a draw holds at once. It divides by 16 and
@@ -69,17 +71,13 @@ func (b *bout) reset() {
 }
 
 func (b *bout) pruned(ids []Token, first Token, row []float32, coarse []byte) {
-	threshold := b.threshold
-	for i, l := range row {
-		c := coarse[i]
-		if l < threshold && c != 255 || l+bounds.hi[c] < b.low {
-			continue
+	for i := prune.Next(row, coarse, 0, b.threshold); i < len(row); i = prune.Next(row, coarse, i+1, b.threshold) {
+		if l := row[i]; !(l+bounds.hi[coarse[i]] < b.low) {
+			b.consider(tokenAt(ids, first, i), l)
 		}
-		b.consider(tokenAt(ids, first, i), l)
 		if b.infinite {
 			return
 		}
-		threshold = b.threshold
 	}
 }
 
@@ -103,7 +101,11 @@ func (b *bout) consider(t Token, l float32) {
 }
 
 func (b *bout) enter(t Token, logit float64) {
-	v := logit - logRate(b.w.Word(b.stream, t))
+	word := b.w.Word(b.stream, t)
+	if logit+drawBound(word) < b.best {
+		return
+	}
+	v := logit - logRate(word)
 	if v < b.best || v == b.best && t >= b.winner && b.winner >= 0 {
 		return
 	}
@@ -123,6 +125,13 @@ func tokenAt(ids []Token, first Token, i int) Token {
 		return ids[i]
 	}
 	return first + Token(i)
+}
+
+// drawBound returns an upper bound of −ln E(word) that takes no logarithm: with k
+// leading ones, E >= 1 − u >= 2^−(k+1).
+func drawBound(word uint64) float64 {
+	const ln2 = 0.69314719 // rounded up
+	return float64(bits.LeadingZeros64(^word)+1) * ln2
 }
 
 // logRate returns ln E(word), E the exponential variate of the race:

@@ -32,11 +32,12 @@ const MaxWidth = 16
 type Func struct {
 	window       blockKey
 	coarse, fine cipher.Block
+	rounds       roundKeys // of coarse
 }
 
 // New returns the function of the 64 derived bytes K0‖K1‖K2.
 func New(derived *[64]byte) *Func {
-	f := &Func{window: newBlockKey(derived[:32])}
+	f := &Func{window: newBlockKey(derived[:32]), rounds: newRoundKeys(derived[32:48])}
 	f.coarse, f.fine = mustAES(derived[32:48]), mustAES(derived[48:64])
 	return f
 }
@@ -138,6 +139,9 @@ func (r *Reader) Coarse(ids []int32, first int32, dst []byte) {
 		return
 	}
 	i := uint64(first) >> 4
+	lo, carry := bits.Add64(r.lo, i, 0)
+	done := r.f.rounds.bulk(r.hi+carry, lo, dst)
+	i, dst = i+uint64(done)/16, dst[done:]
 	for ; len(dst) >= 16; i++ {
 		r.block(i, dst[:16])
 		dst = dst[16:]
