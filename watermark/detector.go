@@ -45,7 +45,7 @@ type Result struct {
 
 // NewDetector returns a detector that has seen nothing.
 func (w *Watermark) NewDetector() *Detector {
-	return &Detector{mark: w, walk: newWalker(w), pairs: pairTable{oncePerSeed: w.rules.OnePerSeed}}
+	return &Detector{mark: w, walk: newWalker(w), pairs: pairTable{oncePerSeed: w.rules.Read.OnePerSeed}}
 }
 
 // Detect is a [Detector] over one text.

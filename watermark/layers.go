@@ -100,7 +100,7 @@ func (y Layer) check(taken []string) error {
 		return fmt.Errorf("watermark: layer %q has no mark", y.Name)
 	case y.Mark.gate != nil:
 		return fmt.Errorf("watermark: the mark of layer %q is itself a layer", y.Name)
-	case y.Mark.rules != Rules{Width: y.Mark.rules.Width} || y.Mark.rules.Width > prf.MaxWidth:
+	case y.Mark.rules != (Rules{Width: y.Mark.rules.Width}) || y.Mark.rules.Width > prf.MaxWidth:
 		return fmt.Errorf("watermark: the mark of layer %q is not a native one", y.Name)
 	case y.Share == 0:
 		return fmt.Errorf("watermark: layer %q has share 0, want at least 1 of 2^32", y.Name)

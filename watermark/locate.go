@@ -5,6 +5,7 @@ package watermark
 type locator struct {
 	gate  *gate // nil: one mark for every window
 	lanes []lane
+	reads bool // by the rules of reading, else of writing
 	pad   [maxWidth]Token
 }
 
@@ -15,8 +16,8 @@ type lane struct {
 	place  Place // where the reader stands
 }
 
-func newLocator(g *gate, marks ...*Watermark) *locator {
-	l := &locator{gate: g}
+func newLocator(g *gate, reads bool, marks ...*Watermark) *locator {
+	l := &locator{gate: g, reads: reads}
 	for _, m := range marks {
 		l.lanes = append(l.lanes, lane{mark: m, reader: m.source.Open()})
 	}
@@ -25,7 +26,7 @@ func newLocator(g *gate, marks ...*Watermark) *locator {
 
 // clone returns a locator with readers of its own.
 func (l *locator) clone() *locator {
-	c := &locator{gate: l.gate}
+	c := &locator{gate: l.gate, reads: l.reads}
 	for _, y := range l.lanes {
 		c.lanes = append(c.lanes, lane{mark: y.mark, reader: y.mark.source.Open()})
 	}
@@ -56,7 +57,11 @@ func (l *locator) at(history []Token, start int) (*lane, verdict) {
 			return nil, gated
 		}
 	}
-	window, ok := y.mark.rules.window(history, start, &l.pad)
+	head := y.mark.rules.Write.Head
+	if l.reads {
+		head = y.mark.rules.Read.Head
+	}
+	window, ok := y.mark.rules.window(history, start, head, &l.pad)
 	if !ok {
 		return nil, atHead
 	}
@@ -64,6 +69,23 @@ func (l *locator) at(history []Token, start int) (*lane, verdict) {
 		return nil, gated
 	}
 	return y, marked
+}
+
+// counted returns the seed that the position after history counts as seen with,
+// if it does. It may leave a reader elsewhere than [locator.at].
+func (l *locator) counted(history []Token, start int) (seed uint64, ok bool) {
+	y := &l.lanes[0]
+	if rules := y.mark.rules; rules.Write.PromptSeen {
+		rules.Prompt = true
+		window, _ := rules.window(history, start, HeadPadded, &l.pad)
+		place, ok := y.reader.Seek(window)
+		return place.Seed, ok
+	}
+	y, what := l.at(history, start)
+	if what != marked {
+		return 0, false
+	}
+	return y.place.Seed, true
 }
 
 func (l *locator) lane(layer int) *lane {

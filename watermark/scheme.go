@@ -73,7 +73,13 @@ type Draw struct {
 	key    *prf.Key
 	index  uint64
 	sc     *scratch
+	// declined is set where a scheme did not mark the position after all.
+	declined bool
 }
+
+// Decline says that the scheme draws the position without the mark, for a reason
+// that lies in its candidates, such as a token that is too likely.
+func (d *Draw) Decline() { d.declined = true }
 
 // IDs returns the candidates' tokens, nil where candidate i is token i. It is
 // not to be changed or kept; so are Logits.

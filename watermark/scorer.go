@@ -8,7 +8,7 @@ type Scorer struct {
 }
 
 // NewScorer returns a scorer.
-func (w *Watermark) NewScorer() *Scorer { return &Scorer{mark: w, loc: newLocator(w.gate, w)} }
+func (w *Watermark) NewScorer() *Scorer { return &Scorer{mark: w, loc: newLocator(w.gate, true, w)} }
 
 // Scores writes to dst[i] the score of token ids[i] after window, oldest token
 // first, and reports whether the window carries the mark: not where it is too

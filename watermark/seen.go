@@ -42,6 +42,13 @@ func (s *seedSet) find(seed uint64) (slot int, found bool) {
 	return i, false
 }
 
+func (s *seedSet) len() int {
+	if s.zero {
+		return s.n + 1
+	}
+	return s.n
+}
+
 func (s *seedSet) has(seed uint64) bool {
 	if seed == 0 {
 		return s.zero

@@ -81,16 +81,17 @@ type Session struct {
 	known bool
 	lane  *lane
 	what  verdict
+	drawn bool // a token was drawn there with the mark
 }
 
 // NewSession returns a session for one request.
 func (w *Watermark) NewSession(opt SessionOptions) (*Session, error) {
-	return newSession(newLocator(w.gate, w), opt)
+	return newSession(newLocator(w.gate, false, w), opt)
 }
 
 // NewSession returns a session that writes every layer.
 func (l *Layers) NewSession(opt SessionOptions) (*Session, error) {
-	return newSession(newLocator(l.gate, l.marks...), opt)
+	return newSession(newLocator(l.gate, false, l.marks...), opt)
 }
 
 func newSession(loc *locator, opt SessionOptions) (*Session, error) {
@@ -145,7 +146,7 @@ func (s *Session) reset(opt SessionOptions) {
 	s.seen.reset(room + turns)
 	s.reseed(opt.Seed)
 	s.role, s.off, s.forks, s.fork = opt.Role, opt.Off, 1, 0
-	s.known = false
+	s.known, s.drawn = false, false
 	for _, t := range opt.Turns {
 		s.markSeen(t)
 	}
@@ -189,7 +190,8 @@ func (s *Session) Sample(ids []Token, logits []float32) (Token, error) {
 	} else {
 		t, ok = d.RacePlain(logits)
 	}
-	s.d.ids, s.d.logits = nil, nil
+	s.drawn = d.words != nil && !d.declined && ok
+	d.ids, d.logits = nil, nil
 	if !ok {
 		return 0, ErrNoToken
 	}
@@ -257,9 +259,26 @@ func (s *Session) look() {
 	if s.lane, s.what = s.loc.at(s.history, s.start()); s.what != marked {
 		return
 	}
-	if !s.lane.mark.rules.Repeats && s.seen.has(s.lane.place.Seed) {
+	write := &s.lane.mark.rules.Write
+	if !write.Repeats && s.seen.has(s.lane.place.Seed) && s.recent(write.History, s.lane.place.Seed) ||
+		write.Limit > 0 && s.seen.len() >= write.Limit {
 		s.what = repeats
 	}
+}
+
+// recent reports whether a seed that was seen was so at one of the last
+// positions, as many as the rules say. It is asked for repeats only.
+func (s *Session) recent(history int, seed uint64) bool {
+	if history == 0 || len(s.history) <= history {
+		return true
+	}
+	found := false
+	for i := len(s.history) - 1; i >= len(s.history)-history && !found; i-- {
+		x, ok := s.loc.counted(s.history[:i], s.start())
+		found = ok && x == seed
+	}
+	s.loc.at(s.history, s.start()) // the reader stands here again
+	return found
 }
 
 func (s *Session) start() int { return s.starts[len(s.starts)-1] }
@@ -271,9 +290,22 @@ func (s *Session) Accept(t Token) error {
 		return fmt.Errorf("watermark: token is %d, want 0 to 2^31-1", t)
 	}
 	s.look()
-	fresh := s.lane != nil && s.seen.add(s.lane.place.Seed)
-	s.push(t, fresh)
+	s.push(t, s.count())
 	return nil
+}
+
+// count puts the seed of the position after history into seen, where the rules
+// count it, and reports whether it is new.
+func (s *Session) count() bool {
+	write := &s.loc.lanes[0].mark.rules.Write
+	switch {
+	case write.MarkedOnly && !s.drawn:
+		return false
+	case write.PromptSeen:
+		seed, ok := s.loc.counted(s.history, s.start())
+		return ok && s.seen.add(seed)
+	}
+	return s.lane != nil && s.seen.add(s.lane.place.Seed)
 }
 
 // AcceptPrompt advances by tokens that are not the model's: a prompt, a tool's
@@ -289,7 +321,11 @@ func (s *Session) AcceptPrompt(tokens []Token) error {
 
 func (s *Session) prompt(tokens []Token) {
 	for _, t := range tokens {
-		s.push(t, false)
+		fresh := false
+		if s.loc.lanes[0].mark.rules.Write.PromptSeen {
+			fresh = s.count()
+		}
+		s.push(t, fresh)
 	}
 	if len(s.history) > s.start() && len(tokens) > 0 {
 		s.starts = append(s.starts, len(s.history))
@@ -307,7 +343,7 @@ func (s *Session) push(t Token, fresh bool) {
 	if fresh {
 		s.fresh[i/64] |= bit
 	}
-	s.known = false
+	s.known, s.drawn = false, false
 }
 
 // SetRole changes the role of the model that draws next.
@@ -333,12 +369,13 @@ func (s *Session) Rewind(n int) error {
 			s.starts = s.starts[:len(s.starts)-1]
 		}
 		if s.fresh[i/64]>>(i%64)&1 == 1 {
-			if y, what := s.loc.at(s.history[:i], s.start()); what == marked {
-				s.seen.undo(y.place.Seed)
+			if seed, ok := s.loc.counted(s.history[:i], s.start()); ok {
+				s.seen.undo(seed)
 			}
 		}
 	}
-	s.history, s.fresh, s.known = s.history[:n], s.fresh[:(n+63)/64], false
+	s.history, s.fresh = s.history[:n], s.fresh[:(n+63)/64]
+	s.known, s.drawn = false, false
 	return nil
 }
 
@@ -354,6 +391,7 @@ func (s *Session) CopyFrom(src *Session) error {
 	s.fresh = append(s.fresh[:0], src.fresh...)
 	s.seen.copyFrom(&src.seen)
 	s.request, s.role, s.off = src.request, src.role, src.off
-	s.forks, s.fork, s.known = src.forks, src.fork, false
+	s.forks, s.fork = src.forks, src.fork
+	s.known, s.drawn = false, false
 	return nil
 }

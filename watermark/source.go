@@ -42,7 +42,7 @@ type Reader interface {
 	// whether the window carries a mark at all.
 	Seek(window []Token) (Place, bool)
 	// Seed returns what the source really hashes for token t at this position,
-	// by which repeats are counted. Most sources return the place's Seed.
+	// by which detectors count repeats. Most sources return the place's Seed.
 	Seed(t Token) uint64
 	// Word returns the word of token t in a stream: 0, 1 where the source has two
 	// keys, or as many as it says.
@@ -56,7 +56,8 @@ type Reader interface {
 
 // A Place is what a [Reader] says of a position.
 type Place struct {
-	// Seed is what the source hashed: equal seeds have equal words.
+	// Seed is what the source hashed, by which sessions count repeats: equal
+	// seeds have equal words.
 	Seed uint64
 	// Stream is the stream to which the key itself routes the position, for
 	// sources that do so, else 0.

@@ -40,7 +40,7 @@ type walker struct {
 }
 
 func newWalker(w *Watermark) *walker {
-	return &walker{loc: newLocator(w.gate, w), rules: &w.rules}
+	return &walker{loc: newLocator(w.gate, true, w), rules: &w.rules}
 }
 
 // open begins a text. Its positions are 0 to len(t.Tokens)−1.
@@ -62,7 +62,7 @@ func (k *walker) at(i int) (*lane, verdict) {
 		return nil, atHead
 	}
 	y, what := k.loc.at(k.history[:k.start+i], k.start)
-	if what == marked && !k.seen.add(y.place.Seed) && !k.rules.Repeats {
+	if what == marked && !k.seen.add(y.reader.Seed(k.history[k.start+i])) {
 		what = repeats
 	}
 	return y, what

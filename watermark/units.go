@@ -26,7 +26,7 @@ func (w *Watermark) Units(texts []Text, skip [][]Token) ([]Unit, error) {
 			return nil, fmt.Errorf("text %d: %w", i, err)
 		}
 	}
-	if w.rules.OnePerSeed { // which token a seed is scored with is known at the end
+	if w.rules.Read.OnePerSeed { // which token a seed is scored with is known at the end
 		for _, t := range texts {
 			for i, y := range d.scored(t) {
 				d.pairs.note(y.reader.Seed(t.Tokens[i]), t.Tokens[i])
