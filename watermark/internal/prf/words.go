@@ -5,8 +5,6 @@
 package prf
 
 import (
-	"crypto/aes"
-	"crypto/cipher"
 	"encoding/binary"
 	"math/bits"
 
@@ -31,15 +29,12 @@ const MaxWidth = 16
 // immutable and safe for concurrent use; a [Reader] evaluates it.
 type Func struct {
 	window       blockKey
-	coarse, fine cipher.Block
-	rounds       roundKeys // of coarse
+	coarse, fine *cipherAES
 }
 
 // New returns the function of the 64 derived bytes K0‖K1‖K2.
 func New(derived *[64]byte) *Func {
-	f := &Func{window: newBlockKey(derived[:32]), rounds: newRoundKeys(derived[32:48])}
-	f.coarse, f.fine = mustAES(derived[32:48]), mustAES(derived[48:64])
-	return f
+	return &Func{newBlockKey(derived[:32]), newAES(derived[32:48]), newAES(derived[48:])}
 }
 
 // decoyContext is the derivation context of decoys: no key of the tree can have
@@ -53,24 +48,14 @@ func NewDecoy(seed *[32]byte, family, stream, width byte) *Func {
 	return New(&derived)
 }
 
-// mustAES cannot fail: a key of 16 bytes is always an AES-128 key.
-func mustAES(key []byte) cipher.Block {
-	b, err := aes.NewCipher(key)
-	if err != nil {
-		panic(err)
-	}
-	return b
-}
-
-// A Reader is a Func at a position. It is for one goroutine. Its scratch
-// arrays live here because arguments of a cipher.Block escape to the heap.
+// A Reader is a Func at a position. It is for one goroutine. Its scratch lives
+// here because arguments of a cipher.Block escape to the heap.
 type Reader struct {
-	f        *Func
-	hi, lo   uint64 // A as a big-endian integer: the counter of token 0
-	b0, b1   uint64 // B, its first and last eight bytes, big endian
-	in, out  [16]byte
-	message  [16]uint32
-	position [8]uint32
+	f       *Func
+	hi, lo  uint64 // A as a big-endian integer: the counter of token 0
+	b0, b1  uint64 // B, its first and last eight bytes, big endian
+	message [16]uint32
+	blocks  [128]byte
 }
 
 // NewReader returns a reader at no position: call [Reader.Seek] first.
@@ -106,49 +91,51 @@ func (r *Reader) seek(key *blockKey, size uint32) uint64 {
 
 // Word returns the word of token t >= 0.
 func (r *Reader) Word(t int32) uint64 {
-	return uint64(r.coarse(t))<<56 | r.fine(t)
+	r.counter(t, r.blocks[:16])
+	binary.BigEndian.PutUint64(r.blocks[16:], r.b0^uint64(bits.ReverseBytes32(uint32(t)))<<32)
+	binary.BigEndian.PutUint64(r.blocks[24:], r.b1)
+	r.f.coarse.encryptTwo(r.f.fine, &r.blocks)
+	return uint64(r.blocks[t&15])<<56 | binary.LittleEndian.Uint64(r.blocks[16:])>>8
 }
 
-func (r *Reader) coarse(t int32) byte {
-	r.block(uint64(t)>>4, r.out[:])
-	return r.out[t&15]
+// counter writes the counter block whose encryption holds the coarse byte of t.
+func (r *Reader) counter(t int32, block []byte) {
+	lo, carry := bits.Add64(r.lo, uint64(t)>>4, 0)
+	binary.BigEndian.PutUint64(block[8:], lo)
+	binary.BigEndian.PutUint64(block, r.hi+carry)
 }
 
-func (r *Reader) fine(t int32) uint64 {
-	binary.BigEndian.PutUint64(r.in[:8], r.b0^uint64(bits.ReverseBytes32(uint32(t)))<<32)
-	binary.BigEndian.PutUint64(r.in[8:], r.b1)
-	r.f.fine.Encrypt(r.out[:], r.in[:])
-	return binary.LittleEndian.Uint64(r.out[:8]) >> 8
-}
-
-// block writes block i of the coarse keystream, 16 bytes.
-func (r *Reader) block(i uint64, dst []byte) {
-	lo, carry := bits.Add64(r.lo, i, 0)
-	binary.BigEndian.PutUint64(r.in[8:], lo)
-	binary.BigEndian.PutUint64(r.in[:8], r.hi+carry)
-	r.f.coarse.Encrypt(dst, r.in[:])
-}
-
-// Coarse writes the high byte of the word of token ids[i], or where ids is nil
-// of token first+i, to dst[i]. Requires first to be a multiple of 16.
+// Coarse writes the high byte of the word of token ids[i] to dst[i], or where ids
+// is nil that of token first+i. Requires len(dst) >= len(ids), no negative id and
+// first a multiple of 16.
 func (r *Reader) Coarse(ids []int32, first int32, dst []byte) {
-	if ids != nil {
-		for i, t := range ids {
-			dst[i] = r.coarse(t)
-		}
+	if ids == nil {
+		r.dense(uint64(first)>>4, dst)
 		return
 	}
-	i := uint64(first) >> 4
-	lo, carry := bits.Add64(r.lo, i, 0)
-	done := r.f.rounds.bulk(r.hi+carry, lo, dst)
-	i, dst = i+uint64(done)/16, dst[done:]
-	for ; len(dst) >= 16; i++ {
-		r.block(i, dst[:16])
-		dst = dst[16:]
+	for len(ids) > 0 {
+		n := min(8, len(ids))
+		for i, t := range ids[:n] {
+			r.counter(t, r.blocks[16*i:16*i+16])
+		}
+		r.f.coarse.encrypt8(&r.blocks)
+		for i, t := range ids[:n] {
+			dst[i] = r.blocks[16*i+int(t&15)]
+		}
+		ids, dst = ids[n:], dst[n:]
 	}
-	if len(dst) > 0 {
-		r.block(i, r.out[:])
-		copy(dst, r.out[:])
+}
+
+// dense writes the coarse keystream from block i on.
+func (r *Reader) dense(i uint64, dst []byte) {
+	lo, carry := bits.Add64(r.lo, i, 0)
+	done := r.f.coarse.keystream(r.hi+carry, lo, dst)
+	for i += uint64(done) / 16; done < len(dst); i += 8 {
+		for j := range 8 {
+			r.counter(int32((i+uint64(j))<<4), r.blocks[16*j:16*j+16])
+		}
+		r.f.coarse.encrypt8(&r.blocks)
+		done += copy(dst[done:], r.blocks[:])
 	}
 }
 

@@ -65,6 +65,67 @@ loop:
 	JNZ    loop
 	RET
 
+// func blocks8(keys *[11][16]byte, blocks *[128]byte)
+TEXT ·blocks8(SB), NOSPLIT, $0-16
+	MOVQ   keys+0(FP), AX
+	MOVQ   blocks+8(FP), DI
+	MOVUPS 0(DI), X0
+	MOVUPS 16(DI), X1
+	MOVUPS 32(DI), X2
+	MOVUPS 48(DI), X3
+	MOVUPS 64(DI), X4
+	MOVUPS 80(DI), X5
+	MOVUPS 96(DI), X6
+	MOVUPS 112(DI), X7
+	ALL(PXOR, 0)
+	ALL(AESENC, 16)
+	ALL(AESENC, 32)
+	ALL(AESENC, 48)
+	ALL(AESENC, 64)
+	ALL(AESENC, 80)
+	ALL(AESENC, 96)
+	ALL(AESENC, 112)
+	ALL(AESENC, 128)
+	ALL(AESENC, 144)
+	ALL(AESENCLAST, 160)
+	MOVUPS X0, 0(DI)
+	MOVUPS X1, 16(DI)
+	MOVUPS X2, 32(DI)
+	MOVUPS X3, 48(DI)
+	MOVUPS X4, 64(DI)
+	MOVUPS X5, 80(DI)
+	MOVUPS X6, 96(DI)
+	MOVUPS X7, 112(DI)
+	RET
+
+#define BOTH(op, offset) \
+	MOVUPS offset(AX), X2 \
+	MOVUPS offset(BX), X3 \
+	op     X2, X0         \
+	op     X3, X1
+
+// func twoBlocks(one, two *[11][16]byte, blocks *[128]byte)
+TEXT ·twoBlocks(SB), NOSPLIT, $0-24
+	MOVQ   one+0(FP), AX
+	MOVQ   two+8(FP), BX
+	MOVQ   blocks+16(FP), DI
+	MOVUPS 0(DI), X0
+	MOVUPS 16(DI), X1
+	BOTH(PXOR, 0)
+	BOTH(AESENC, 16)
+	BOTH(AESENC, 32)
+	BOTH(AESENC, 48)
+	BOTH(AESENC, 64)
+	BOTH(AESENC, 80)
+	BOTH(AESENC, 96)
+	BOTH(AESENC, 112)
+	BOTH(AESENC, 128)
+	BOTH(AESENC, 144)
+	BOTH(AESENCLAST, 160)
+	MOVUPS X0, 0(DI)
+	MOVUPS X1, 16(DI)
+	RET
+
 #define EXPAND(rcon, offset) \
 	AESKEYGENASSIST $rcon, X0, X1 \
 	PSHUFD          $0xFF, X1, X1 \
