@@ -104,10 +104,8 @@ func (d *Detector) Merge(o *Detector) error {
 	if a, b := d.mark.ID(), o.mark.ID(); a != b {
 		return fmt.Errorf("watermark: merge a detector of %q into one of %q", b, a)
 	}
-	for _, p := range o.pairs.slots {
-		if p.token1 != 0 {
-			d.pairs.put(p)
-		}
+	for _, p := range o.pairs.pairs {
+		d.pairs.put(p)
 	}
 	if o.skipped.slots != nil {
 		if d.skipped.slots == nil {
@@ -127,11 +125,11 @@ func (d *Detector) Merge(o *Detector) error {
 // Result returns the evidence so far.
 func (d *Detector) Result() Result {
 	r := Result{Mark: d.mark.ID(), Raw: d.raw, Dropped: d.dropped}
-	sum, n := d.pairs.sum, d.pairs.n
+	sum, n := d.pairs.sum, len(d.pairs.pairs)
 	r.Dropped.Duplicate = d.pairs.occurrences - n
 	if d.skipped.slots != nil {
-		for _, p := range d.pairs.slots {
-			if p.token1 != 0 && d.skipped.has(p.seed) {
+		for _, p := range d.pairs.pairs {
+			if d.skipped.has(p.seed) {
 				sum.subtract(p.score)
 				n--
 				r.Dropped.Skipped += int(p.count)

@@ -33,17 +33,12 @@ func (d *Detector) MarshalBinary() ([]byte, error) {
 	for _, n := range []int{d.raw, d.dropped.Head, d.dropped.Gated, d.dropped.Repeat} {
 		b = binary.LittleEndian.AppendUint64(b, uint64(n))
 	}
-	pairs := make([]pair, 0, d.pairs.n)
-	for _, p := range d.pairs.slots {
-		if p.token1 != 0 {
-			pairs = append(pairs, p)
-		}
-	}
+	pairs := slices.Clone(d.pairs.pairs)
 	slices.SortFunc(pairs, comparePairs)
 	b = binary.LittleEndian.AppendUint64(b, uint64(len(pairs)))
 	for _, p := range pairs {
 		b = binary.LittleEndian.AppendUint64(b, p.seed)
-		b = binary.LittleEndian.AppendUint32(b, p.token1-1)
+		b = binary.LittleEndian.AppendUint32(b, uint32(p.token))
 		b = binary.LittleEndian.AppendUint32(b, p.count)
 		b = binary.LittleEndian.AppendUint64(b, p.score)
 	}
@@ -57,7 +52,7 @@ func (d *Detector) MarshalBinary() ([]byte, error) {
 }
 
 func comparePairs(a, b pair) int {
-	return cmp.Or(cmp.Compare(a.seed, b.seed), cmp.Compare(a.token1, b.token1))
+	return cmp.Or(cmp.Compare(a.seed, b.seed), cmp.Compare(a.token, b.token))
 }
 
 // UnmarshalBinary replaces what the detector has seen by what another detector
@@ -80,8 +75,8 @@ func (d *Detector) UnmarshalBinary(data []byte) error {
 	o.raw, o.dropped.Head, o.dropped.Gated, o.dropped.Repeat = f.int(), f.int(), f.int(), f.int()
 	for range f.count(pairBytes) {
 		p := pair{seed: f.u64()}
-		p.token1, p.count, p.score = f.u32()+1, f.u32(), f.u64()
-		if p.token1 == 0 || p.token1 > math.MaxInt32+1 || p.count == 0 {
+		p.token, p.count, p.score = Token(f.u32()), f.u32(), f.u64()
+		if p.token < 0 || p.count == 0 {
 			return errors.New("watermark: a detector's binary form holds a token or a count out of range")
 		}
 		o.pairs.put(p)

@@ -1,39 +1,53 @@
 package watermark
 
-import "math/bits"
+import (
+	"math/bits"
+	"slices"
+)
 
 // A pair is what a corpus scores once: a seed with the token after it.
 type pair struct {
-	seed   uint64
-	score  uint64 // in units of 2^-32
-	token1 uint32 // token + 1; 0 marks an empty slot
-	count  uint32 // occurrences
+	seed  uint64
+	score uint64 // in units of 2^-32
+	token Token
+	count uint32 // occurrences
 }
 
-// pairTable is an open-addressing table of pairs, at most half full, with the
-// sum of their scores. Its sum and counts are those of a set: the order in which
-// pairs come does not matter. With oncePerSeed it holds for each seed the pair
-// of the least token, a choice that does not look at words.
+// pairTable is a set of pairs with the sum of their scores. Its sum and counts
+// are those of a set: the order in which pairs come does not matter. With
+// oncePerSeed it holds for each seed the pair of the least token, a choice that
+// does not look at words.
+//
+// Pairs lie in the order in which they came; an open-addressing index of their
+// places, with 32 bits of hash beside each, is small enough for a cache where
+// the pairs are not.
 type pairTable struct {
 	oncePerSeed bool
-	slots       []pair
-	n           int // pairs
+	pairs       []pair
+	index       []uint64 // hash<<32 | place + 1; 0 is empty; a power of two, at most 2/3 full
 	occurrences int
 	sum         fixedSum
 }
 
-// find returns the slot of a pair or the empty slot where it belongs.
-func (t *pairTable) find(seed uint64, token1 uint32) *pair {
+// find returns the pair of a seed and token, or nil and the index slot where it
+// belongs with the entry's hash.
+func (t *pairTable) find(seed uint64, token Token) (p *pair, slot int, hash uint64) {
 	key := seed
 	if !t.oncePerSeed {
-		key += uint64(token1) * 0xD6E8FEB86659FD93
+		key += (uint64(token) + 1) * 0xD6E8FEB86659FD93
 	}
 	hi, lo := bits.Mul64(key, 0x9E3779B97F4A7C15)
-	mask := uint64(len(t.slots) - 1)
-	for i := (hi ^ lo) & mask; ; i = (i + 1) & mask {
-		p := &t.slots[i]
-		if p.token1 == 0 || p.seed == seed && (t.oncePerSeed || p.token1 == token1) {
-			return p
+	hash = (hi ^ lo) >> 32
+	mask := len(t.index) - 1
+	for slot = int(hash) & mask; ; slot = (slot + 1) & mask {
+		e := t.index[slot]
+		if e == 0 {
+			return nil, slot, hash
+		}
+		if e>>32 == hash {
+			if p = &t.pairs[uint32(e)-1]; p.seed == seed && (t.oncePerSeed || p.token == token) {
+				return p, slot, hash
+			}
 		}
 	}
 }
@@ -42,64 +56,70 @@ func (t *pairTable) find(seed uint64, token1 uint32) *pair {
 // stands at its window, if it is new.
 func (t *pairTable) add(seed uint64, token Token, y *lane) {
 	t.room()
-	token1 := uint32(token) + 1
-	p := t.find(seed, token1)
-	if p.token1 != 0 && p.token1 <= token1 {
+	p, slot, hash := t.find(seed, token)
+	if p != nil && p.token <= token {
 		p.count++
 		t.occurrences++
 		return
 	}
-	t.set(p, pair{seed, fixed(y.mark.scheme.Score(y.reader, y.place, token)), token1, 1})
+	t.set(p, slot, hash, pair{seed, fixed(y.mark.scheme.Score(y.reader, y.place, token)), token, 1})
 }
 
 // put adds a pair that another table has scored.
 func (t *pairTable) put(q pair) {
 	t.room()
-	p := t.find(q.seed, q.token1)
-	if p.token1 != 0 && p.token1 <= q.token1 {
+	p, slot, hash := t.find(q.seed, q.token)
+	if p != nil && p.token <= q.token {
 		p.count += q.count
 		t.occurrences += int(q.count)
 		return
 	}
-	t.set(p, q)
+	t.set(p, slot, hash, q)
 }
 
-// set fills a slot that is empty or holds the same seed with a greater token.
-func (t *pairTable) set(p *pair, q pair) {
+// set appends a pair, or puts it in the place of one of the same seed with a
+// greater token.
+func (t *pairTable) set(p *pair, slot int, hash uint64, q pair) {
 	t.occurrences += int(q.count)
 	t.sum.add(q.score)
-	if p.token1 == 0 {
-		t.n++
-	} else {
+	if p != nil {
 		t.sum.subtract(p.score)
 		q.count += p.count
+		*p = q
+		return
 	}
-	*p = q
+	if len(t.pairs) == cap(t.pairs) { // append would grow by a quarter, and copy more
+		t.pairs = slices.Grow(t.pairs, max(512, len(t.pairs)))
+	}
+	t.pairs = append(t.pairs, q)
+	t.index[slot] = hash<<32 | uint64(len(t.pairs))
 }
 
 // room makes sure that one more pair fits.
 func (t *pairTable) room() {
-	if 2*(t.n+1) <= len(t.slots) {
+	if 3*(len(t.pairs)+1) <= 2*len(t.index) {
 		return
 	}
-	old := t.slots
-	t.slots = make([]pair, max(1024, 2*len(old)))
-	for _, p := range old {
-		if p.token1 != 0 {
-			*t.find(p.seed, p.token1) = p
+	old := t.index
+	t.index = make([]uint64, max(1024, 2*len(old)))
+	mask := len(t.index) - 1
+	for _, e := range old {
+		if e == 0 {
+			continue
 		}
+		slot := int(e>>32) & mask
+		for t.index[slot] != 0 {
+			slot = (slot + 1) & mask
+		}
+		t.index[slot] = e
 	}
 }
 
 // note records a pair without scoring it.
 func (t *pairTable) note(seed uint64, token Token) {
 	t.room()
-	p := t.find(seed, uint32(token)+1)
-	if p.token1 == 0 {
-		t.n++
-	}
-	if p.token1 == 0 || p.token1 > uint32(token)+1 {
-		*p = pair{seed: seed, token1: uint32(token) + 1}
+	if p, slot, hash := t.find(seed, token); p == nil || p.token > token {
+		t.set(p, slot, hash, pair{seed: seed, token: token})
 	}
 }
 
@@ -110,8 +130,8 @@ func (t *pairTable) first(seed uint64, token Token) bool {
 	if !t.oncePerSeed {
 		t.note(seed, token)
 	}
-	p := t.find(seed, uint32(token)+1)
-	if p.token1 != uint32(token)+1 || p.count > 0 {
+	p, _, _ := t.find(seed, token)
+	if p.token != token || p.count > 0 {
 		return false
 	}
 	p.count = 1
