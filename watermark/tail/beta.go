@@ -39,9 +39,9 @@ func betaTail(p betaPoint) tailPart {
 		return tailPart{prefix, ratio - scale + halfLog2Pi - stirling, p.d > 0}
 	}
 	if p.d > 0 {
-		return tailPart{prefix, math.Log(betaFraction(p) / p.a), true}
+		return tailPart{prefix, math.Log(betaFraction(p)), true}
 	}
-	return tailPart{prefix, math.Log(betaFraction(p.mirror()) / p.b), false}
+	return tailPart{prefix, math.Log(betaFraction(p.mirror())), false}
 }
 
 const betaTerms = 20
@@ -68,20 +68,23 @@ func betaCoefficients(f *[betaTerms]float64, skew float64) {
 	}
 }
 
-// betaFraction returns a I_x(a,b) B(a,b) / (x^a y^b) by the continued fraction of NIST DLMF 8.17.22 and Lentz's method. Converges fast for x below the mean.
+// betaFraction returns I_x(a,b) B(a,b) / (x^a y^b), for x below the mean a/(a+b), by the continued fraction 1/(β₁ + α₂/(β₂ + α₃/(β₃ + …))) with
+//
+//	α_{n+1} = (a+n−1)(a+b+n−1) n(b−n) x² / (a+2n−1)²,
+//	β_{n+1} = n + n(b−n)x/(a+2n−1) + (a+n)(d + 1 + n(1+y))/(a+2n+1)
+//
+// (A. R. DiDonato, A. H. Morris, Significant digit computation of the incomplete beta function ratios, 1992, eq. 10) and Lentz's method.
 func betaFraction(p betaPoint) float64 {
-	a, b, x := p.a, p.b, p.x
-	c := 1.0
-	d := 1 / (1 - (a+b)/(a+1)*x)
+	a, b := p.a, p.b
+	c, d := math.Inf(1), (a+1)/(a*(p.d+1))
 	h := d
-	for m := 1.0; m < 100000; m++ {
-		t := m * (b - m) / (a + 2*m - 1) * x / (a + 2*m)
-		d = 1 / (1 + t*d)
-		c = 1 + t/c
-		h *= c * d
-		t = -(a + m) / (a + 2*m) * (a + b + m) / (a + 2*m + 1) * x
-		d = 1 / (1 + t*d)
-		c = 1 + t/c
+	for n := 1.0; n < 100000; n++ {
+		r := 1 / (a + 2*n - 1)
+		t := n * (b - n) * p.x * r
+		alpha := (a + n - 1) * (a + b + n - 1) * r * p.x * t
+		beta := n + t + (a+n)/(a+2*n+1)*(p.d+1+n*(1+p.y))
+		d = 1 / (beta + alpha*d)
+		c = beta + alpha/c
 		delta := c * d
 		h *= delta
 		if math.Abs(delta-1) < 2e-16 {

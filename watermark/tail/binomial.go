@@ -23,9 +23,5 @@ func Binomial(k, n int64, p float64) float64 {
 	case k == 1:
 		return log1mexp(float64(n) * math.Log1p(-p))
 	}
-	part := betaTail(newBetaPoint(float64(k), float64(n-k+1), p))
-	if part.upper {
-		return min(part.log(), 0)
-	}
-	return log1mexp(min(part.log(), 0))
+	return betaTail(newBetaPoint(float64(k), float64(n-k+1), p)).logUpper()
 }

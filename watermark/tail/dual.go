@@ -17,22 +17,15 @@ func DualGamma(x float64, n int64, alpha float64) float64 {
 		return 0
 	case math.IsInf(x, 1):
 		return math.Inf(-1)
+	case x < tiniest:
+		return 0
 	case alpha == 0 || alpha == 1:
 		return Gamma(x, float64(n))
 	case alpha == 0.5:
 		return Gamma(2*x, 2*float64(n))
 	}
 	m := float64(n)
-	return logUpper(gammaSum{{1 - alpha, m}, {alpha, m}}.tail(x))
-}
-
-// logUpper returns ln of the upper tail.
-func logUpper(p tailPart) float64 {
-	t := min(p.log(), 0)
-	if p.upper {
-		return t
-	}
-	return log1mexp(t)
+	return gammaSum{{1 - alpha, m}, {alpha, m}}.tail(x).logUpper()
 }
 
 // DualExponential is the law of one score of a dual-key Gumbel mark, (1−α)A + αB with A, B ~ Exp(1). Its LogTail is DualGamma's. An error names an α outside [0, 1].

@@ -25,11 +25,7 @@ func gammaLowerRatio(x, a float64) float64 {
 	if x == 0 {
 		return 0
 	}
-	part := gammaTail(x, a)
-	if part.upper {
-		return log1mexp(min(part.log(), 0)) - part.prefix
-	}
-	return part.ratio
+	return gammaTail(x, a).lowerRatio()
 }
 
 // gammaPriors are the b of the default mixture: bets on marks of mean 2 a token, and of half, a quarter, … as much above 1.
@@ -66,11 +62,7 @@ func BernoulliE(n, s int64, gamma, a, b float64) float64 {
 
 // betaUpperRatio returns ln of ∫_x^1 q^{a−1} (1−q)^{b−1} dq / (x^a (1−x)^b).
 func betaUpperRatio(a, b, x float64) float64 {
-	part := betaTail(newBetaPoint(a, b, x))
-	if part.upper {
-		return log1mexp(min(part.log(), 0)) - part.prefix
-	}
-	return part.ratio
+	return betaTail(newBetaPoint(a, b, x)).lowerRatio()
 }
 
 // gridSize is the number of bets in gridE: θ = hi/2, hi/4, … hi/4096, from the strongest mark to a mean shift of some 0.0002 a token.

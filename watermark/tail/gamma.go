@@ -13,11 +13,7 @@ func Gamma(x, shape float64) float64 {
 	case math.IsInf(x, 1):
 		return math.Inf(-1)
 	}
-	part := gammaTail(x, shape)
-	if part.upper {
-		return min(part.log(), 0)
-	}
-	return log1mexp(min(part.log(), 0))
+	return gammaTail(x, shape).logUpper()
 }
 
 // A tailPart is one tail of a law, as the product of a factor that holds all of its smallness and a ratio that holds none.
@@ -27,7 +23,24 @@ type tailPart struct {
 	upper  bool    // which tail: P(X >= x), else P(X < x)
 }
 
-func (p tailPart) log() float64 { return p.prefix + p.ratio }
+// log returns ln of the tail that was computed.
+func (p tailPart) log() float64 { return min(p.prefix+p.ratio, 0) }
+
+// logUpper returns ln P(X >= x).
+func (p tailPart) logUpper() float64 {
+	if p.upper {
+		return p.log()
+	}
+	return log1mexp(p.log())
+}
+
+// lowerRatio returns ln P(X < x) − prefix.
+func (p tailPart) lowerRatio() float64 {
+	if p.upper {
+		return log1mexp(p.log()) - p.prefix
+	}
+	return p.ratio
+}
 
 // gammaTail returns the tail of Gamma(a, 1) at x that can be computed without cancellation; the other one is then not small.
 // Its prefix is ln [x^a e^{−x} / Γ(a+1)]. Requires a > 0 and 0 < x < ∞.

@@ -128,13 +128,15 @@ func (l binomials) bits(n int64) (int64, bool) {
 	return n * int64(l.m), true
 }
 
-// bernoulliCumulant returns ln(1 − p + p e^θ).
+// bernoulliCumulant returns ln(1 − p + p e^θ), p inside (0, 1).
 func bernoulliCumulant(theta, p float64) float64 {
-	switch {
+	switch change := p * math.Expm1(theta); {
 	case math.IsNaN(theta):
 		return math.Inf(1)
-	case theta > 0:
-		return theta + math.Log1p((1-p)*math.Expm1(-theta))
+	case theta > 700:
+		return theta + math.Log(p+(1-p)*math.Exp(-theta))
+	case change > -0.5:
+		return math.Log1p(change)
 	}
-	return math.Log1p(p * math.Expm1(theta))
+	return math.Log(1 - p + p*math.Exp(theta))
 }

@@ -49,10 +49,7 @@ func (s bernoulliSum) logLeast() float64 {
 // countTail returns ln P(X >= k) or ln P(X <= k) of a sum whose weights are all 1, 0 < k < len(s), probabilities inside (0, 1).
 func (s bernoulliSum) countTail(k int, upper bool) float64 {
 	target := float64(k)
-	theta := saddle(func(t float64) (float64, float64) {
-		_, k1, k2, _ := s.cumulant(t)
-		return k1 - target, k2
-	}, math.Inf(-1), math.Inf(1), 0)
+	theta := s.saddle(target)
 	if upper == (theta < 0) {
 		theta = 0 // k is the mean, to rounding
 	}
@@ -75,7 +72,7 @@ func (s bernoulliSum) convolve(theta float64) (law []float64, first int) {
 	law = make([]float64, 1, len(s)+1)
 	law[0] = 1
 	for _, b := range s {
-		hit, miss := tilted(b.p, theta), tilted(1-b.p, -theta)
+		hit, miss := tilted(b.p, theta)
 		law = append(law, law[len(law)-1]*hit)
 		for j := len(law) - 2; j > 0; j-- {
 			law[j] = law[j]*miss + law[j-1]*hit

@@ -2,38 +2,28 @@ package tail
 
 import "math"
 
-// saddle returns the root of an increasing function g on the open interval (lo, hi), near enough for a contour or a bound that holds at any θ: to about 1e-9 of its size.
-// g returns its value and derivative; either end may be infinite. Newton's method, kept inside a shrinking bracket.
+// saddle returns the root of an increasing function g on the open interval (lo, hi), either end of which may be infinite, to about 1e-9 of its size:
+// contours and bounds hold at any θ near it. g returns its value and derivative. Newton's method, at most tripling θ in a step, inside a shrinking bracket.
 func saddle(g func(theta float64) (value, slope float64), lo, hi, start float64) float64 {
 	theta := start
-	for range 200 {
+	for range 500 {
 		value, slope := g(theta)
 		if value > 0 {
 			hi = theta
 		} else {
 			lo = theta
 		}
-		next := theta - value/slope
+		longest := 2*math.Abs(theta) + math.Abs(start)
+		next := theta - max(-longest, min(value/slope, longest))
 		if !(next > lo && next < hi) {
-			next = between(lo, hi, theta)
+			next = lo + 0.5*(hi-lo)
 		}
-		if math.Abs(next-theta) <= 1e-9*math.Abs(theta) {
-			return next
+		if math.Abs(next-theta) <= 1e-9*math.Abs(theta) || math.IsInf(next, 0) || math.IsNaN(next) {
+			break
 		}
 		theta = next
 	}
 	return theta
-}
-
-// between returns a point inside (lo, hi); where one end is infinite or at 0 it goes there from theta by factors.
-func between(lo, hi, theta float64) float64 {
-	switch {
-	case math.IsInf(hi, 1):
-		return theta + max(1, math.Abs(theta))
-	case math.IsInf(lo, -1):
-		return theta - max(1, math.Abs(theta))
-	}
-	return lo + 0.5*(hi-lo)
 }
 
 // lugannaniRice returns the approximation to ln P(S >= x) from the saddle point θ, K'(θ) = x: rate = θx − K(θ) >= 0, k2 = K”(θ), k3 = K”'(θ).
@@ -42,11 +32,8 @@ func between(lo, hi, theta float64) float64 {
 func lugannaniRice(theta, rate, k2, k3 float64) float64 {
 	r, u := math.Sqrt(2*rate), math.Abs(theta)*math.Sqrt(k2)
 	correction := 1/u - 1/r
-	if !(r > 1e-3 && u > 1e-3) {
-		correction = math.Copysign(-k3/(6*k2*math.Sqrt(k2)), theta) // the limit, −λ₃/6 to the right of the mean
-		if theta < 0 {
-			correction = k3 / (6 * k2 * math.Sqrt(k2))
-		}
+	if !(r > 0.01 && u > 0.01) { // both poles cancel: the limit, −λ₃/6 to the right of the mean
+		correction = math.Copysign(1, -theta) * k3 / (6 * k2 * math.Sqrt(k2))
 	}
 	far := math.Log(mills(r)+correction) - rate - halfLog2Pi
 	if !(mills(r)+correction > 0) {
