@@ -47,14 +47,23 @@ const (
 // It returns the lane of the position, at its place, and whether it can be
 // marked: repeats are for the caller to know. The lane is nil at other verdicts.
 func (l *locator) at(history []Token, start int) (*lane, verdict) {
+	y, window, what := l.find(history, start)
+	if what == marked {
+		return y.seek(window)
+	}
+	return nil, what
+}
+
+// find is [locator.at] without moving there.
+func (l *locator) find(history []Token, start int) (*lane, []Token, verdict) {
 	y := &l.lanes[0]
 	if l.gate != nil {
 		if len(history)-start < l.gate.width {
-			return nil, atHead
+			return nil, nil, atHead
 		}
 		layer := l.gate.layer(history[len(history)-l.gate.width:])
 		if y = l.lane(layer); y == nil {
-			return nil, gated
+			return nil, nil, gated
 		}
 	}
 	head := y.mark.rules.Write.Head
@@ -63,8 +72,13 @@ func (l *locator) at(history []Token, start int) (*lane, verdict) {
 	}
 	window, ok := y.mark.rules.window(history, start, head, &l.pad)
 	if !ok {
-		return nil, atHead
+		return nil, nil, atHead
 	}
+	return y, window, marked
+}
+
+func (y *lane) seek(window []Token) (*lane, verdict) {
+	var ok bool
 	if y.place, ok = y.reader.Seek(window); !ok {
 		return nil, gated
 	}

@@ -55,17 +55,21 @@ func (n *native) Open() Reader {
 type nativeReader struct {
 	one, two *prf.Reader
 	seed     uint64
-	window   [prf.MaxWidth]Token
-	width    int
+	window   []Token
 	stale    bool // two is not yet at the window
 }
 
 func (r *nativeReader) Seek(window []Token) (Place, bool) {
 	r.seed = r.one.Seek(window)
-	if r.two != nil {
-		r.width, r.stale = copy(r.window[:], window), true
-	}
+	r.window, r.stale = window, true
 	return Place{Seed: r.seed}, true
+}
+
+func (r *nativeReader) Ahead(windows [][]Token) {
+	r.one.Ahead(windows)
+	if r.two != nil {
+		r.two.Ahead(windows)
+	}
 }
 
 func (r *nativeReader) Seed(Token) uint64 { return r.seed }
@@ -75,7 +79,7 @@ func (r *nativeReader) at(stream int) *prf.Reader {
 		return r.one
 	}
 	if r.stale {
-		r.two.Seek(r.window[:r.width])
+		r.two.Seek(r.window)
 		r.stale = false
 	}
 	return r.two

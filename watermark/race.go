@@ -187,6 +187,7 @@ type plainWords struct {
 }
 
 func (p *plainWords) Seek([]Token) (Place, bool) { return Place{Seed: p.seed}, true }
+func (p *plainWords) Ahead([][]Token)            {}
 func (p *plainWords) Seed(Token) uint64          { return p.seed }
 func (p *plainWords) Word(_ int, t Token) uint64 { return p.r.Word(t) }
 func (p *plainWords) Coarse(_ int, ids []Token, first Token, dst []byte) bool {

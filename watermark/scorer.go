@@ -36,6 +36,29 @@ func (s *Scorer) Fixed(window []Token, t Token) (score uint64, ok bool) {
 	return fixed(s.mark.scheme.Score(y.reader, y.place, t)), true
 }
 
+// Sum returns the sum of the scores of units in units of 2^-32, each rounded down,
+// as a 128-bit integer: what a detector of the mark would add up, in a fraction of
+// the time of as many calls of Fixed. Units without the mark count 0.
+func (s *Scorer) Sum(units []Unit) (hi, lo uint64) {
+	var sum fixedSum
+	var windows [aheadWindows][]Token
+	for len(units) > 0 {
+		n := min(len(windows), len(units))
+		for i, u := range units[:n] {
+			windows[i] = u.Window
+		}
+		s.loc.lanes[0].reader.Ahead(windows[:n])
+		for _, u := range units[:n] {
+			if score, ok := s.Fixed(u.Window, u.Token); ok {
+				sum.add(score)
+			}
+		}
+		units = units[n:]
+	}
+	s.loc.lanes[0].reader.Ahead(nil)
+	return sum.hi, sum.lo
+}
+
 // Seed returns what the source hashes for token t after window, by which repeats
 // are counted.
 func (s *Scorer) Seed(window []Token, t Token) (seed uint64, ok bool) {

@@ -41,6 +41,11 @@ type Reader interface {
 	// Seek moves to the position after window, oldest token first, and reports
 	// whether the window carries a mark at all.
 	Seek(window []Token) (Place, bool)
+	// Ahead says that windows, at most 8, will be sought next in this order, and
+	// takes back what it said before: a source that is faster so may work ahead,
+	// any other does nothing. The windows stay as they are until they are sought
+	// or taken back.
+	Ahead(windows [][]Token)
 	// Seed returns what the source really hashes for token t at this position,
 	// by which detectors count repeats. Most sources return the place's Seed.
 	Seed(t Token) uint64

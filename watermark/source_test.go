@@ -48,6 +48,8 @@ func (r *testReader) Seek(window []watermark.Token) (watermark.Place, bool) {
 	return r.place, r.source.marks == nil || r.source.marks(window)
 }
 
+func (r *testReader) Ahead([][]watermark.Token) {}
+
 func (r *testReader) Seed(watermark.Token) uint64 { return r.place.Seed }
 
 func (r *testReader) Word(stream int, t watermark.Token) uint64 {

@@ -2,7 +2,11 @@
 
 package prf
 
-import "math"
+import (
+	"math"
+
+	"github.com/dyetrace/dyetrace/watermark/internal/cpu"
+)
 
 // keystream8 writes groups·8 blocks of AES-128 under the expanded key, of the
 // counters hi‖lo, hi‖lo+1, …. Requires AES and SSE4.1, groups >= 1 and no carry
@@ -27,17 +31,6 @@ func twoBlocks(one, two *[11][16]byte, blocks *[128]byte)
 //go:noescape
 func expandKey(key *[16]byte, keys *[11][16]byte)
 
-func cpuid(leaf, sub uint32) (eax, ebx, ecx, edx uint32)
-
-// fast says that the processor has AES instructions and SSE4.1.
-var fast = hasAES()
-
-func hasAES() bool {
-	_, _, features, _ := cpuid(1, 0)
-	const aes, sse41 = 1 << 25, 1 << 19
-	return features&aes != 0 && features&sse41 != 0
-}
-
 // A cipherAES is AES-128 under one key. The standard library takes one block a
 // call, and a core has room for eight at once.
 type cipherAES struct {
@@ -47,7 +40,7 @@ type cipherAES struct {
 
 func newAES(key []byte) *cipherAES {
 	c := &cipherAES{slow: newSlowAES(key)}
-	if fast {
+	if cpu.AES {
 		expandKey((*[16]byte)(key), &c.keys)
 	}
 	return c
@@ -58,7 +51,7 @@ func newAES(key []byte) *cipherAES {
 // counter carries, is for the caller.
 func (c *cipherAES) keystream(hi, lo uint64, dst []byte) int {
 	groups := len(dst) / 128
-	if !fast || groups == 0 || lo > math.MaxUint64-uint64(8*groups) {
+	if !cpu.AES || groups == 0 || lo > math.MaxUint64-uint64(8*groups) {
 		return 0
 	}
 	keystream8(&c.keys, hi, lo, &dst[0], groups)
@@ -67,7 +60,7 @@ func (c *cipherAES) keystream(hi, lo uint64, dst []byte) int {
 
 // encrypt8 encrypts eight blocks in place.
 func (c *cipherAES) encrypt8(blocks *[128]byte) {
-	if fast {
+	if cpu.AES {
 		blocks8(&c.keys, blocks)
 		return
 	}
@@ -76,7 +69,7 @@ func (c *cipherAES) encrypt8(blocks *[128]byte) {
 
 // encryptTwo encrypts the first block with c and the second with o, in place.
 func (c *cipherAES) encryptTwo(o *cipherAES, blocks *[128]byte) {
-	if fast {
+	if cpu.AES {
 		twoBlocks(&c.keys, &o.keys, blocks)
 		return
 	}

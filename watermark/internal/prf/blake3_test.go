@@ -47,3 +47,45 @@ func BenchmarkBlockHash(b *testing.B) {
 		k.hash(&m, 12)
 	}
 }
+
+func TestEightBlocksAreEachOne(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	for range 50 {
+		var key blockKey
+		for i := range key {
+			key[i] = r.Uint32()
+		}
+		var m [16][8]uint32
+		size := 4 * uint32(r.IntN(17))
+		for i := range size / 4 {
+			for j := range m[i] {
+				m[i][j] = r.Uint32()
+			}
+		}
+		var out [8][8]uint32
+		if !key.eight(&m, size, &out) {
+			t.Skip("no AVX2")
+		}
+		for j := range 8 {
+			var one [16]uint32
+			for i := range one {
+				one[i] = m[i][j]
+			}
+			for i, w := range key.hash(&one, size) {
+				require.Equal(t, w, out[i][j], "message %d word %d", j, i)
+			}
+		}
+	}
+}
+
+func BenchmarkEightBlocks(b *testing.B) {
+	var k blockKey
+	var m [16][8]uint32
+	var out [8][8]uint32
+	for b.Loop() {
+		m[0][0]++
+		if !k.eight(&m, 12, &out) {
+			b.Skip("no AVX2")
+		}
+	}
+}

@@ -56,6 +56,7 @@ type Reader struct {
 	b0, b1  uint64 // B, its first and last eight bytes, big endian
 	message [16]uint32
 	blocks  [128]byte
+	ahead   *lookahead // nil until Ahead is called
 }
 
 // NewReader returns a reader at no position: call [Reader.Seek] first.
@@ -65,6 +66,9 @@ func (f *Func) NewReader() *Reader { return &Reader{f: f} }
 // the position's seed: the first eight bytes of P, little endian. Requires
 // 1 <= len(window) <= MaxWidth and no negative token.
 func (r *Reader) Seek(window []int32) uint64 {
+	if p, ok := r.ahead.take(window); ok {
+		return r.stand(&p)
+	}
 	for i, t := range window {
 		r.message[i] = uint32(t)
 	}
@@ -82,6 +86,11 @@ func (r *Reader) SeekKey(key *Key, index uint64, purpose uint32) uint64 {
 
 func (r *Reader) seek(key *blockKey, size uint32) uint64 {
 	p := key.hash(&r.message, size)
+	return r.stand(&p)
+}
+
+// stand puts the reader at position P.
+func (r *Reader) stand(p *[8]uint32) uint64 {
 	r.hi = bits.ReverseBytes64(uint64(p[1])<<32 | uint64(p[0]))
 	r.lo = bits.ReverseBytes64(uint64(p[3])<<32 | uint64(p[2]))
 	r.b0 = bits.ReverseBytes64(uint64(p[5])<<32 | uint64(p[4]))

@@ -65,3 +65,31 @@ func BenchmarkCoarse128k(b *testing.B) {
 		}
 	}
 }
+
+// Looking ahead gives the positions of seeking one by one, whatever part of the
+// windows is sought, and in whatever order.
+func TestAheadChangesNothing(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 8))
+	for range 300 {
+		f := New(&[64]byte{byte(r.Uint32())})
+		ahead, plain := f.NewReader(), f.NewReader()
+		text, width := make([]int32, 40), 1+r.IntN(16)
+		for i := range text {
+			text[i] = r.Int32()
+		}
+		var windows [][]int32
+		for range r.IntN(9) {
+			i := r.IntN(len(text) - width)
+			windows = append(windows, text[i:i+width])
+		}
+		ahead.Ahead(windows)
+		for range 12 {
+			w := text[:width]
+			if len(windows) > 0 && r.IntN(4) > 0 {
+				w, windows = windows[0], windows[1:]
+			}
+			require.Equal(t, plain.Seek(w), ahead.Seek(w))
+			require.Equal(t, plain.Word(77), ahead.Word(77))
+		}
+	}
+}
