@@ -20,7 +20,7 @@ func GammaE(n int64, s, b float64) float64 {
 	return math.Log(b/a) + gammaLowerRatio(s, a)
 }
 
-// gammaLowerRatio returns ln of P(a,x) Γ(a+1) e^x x^{−a}.
+// gammaLowerRatio returns ln [P(a,x) Γ(a+1) e^x x^{−a}].
 func gammaLowerRatio(x, a float64) float64 {
 	if x == 0 {
 		return 0
@@ -28,7 +28,7 @@ func gammaLowerRatio(x, a float64) float64 {
 	return gammaTail(x, a).lowerRatio()
 }
 
-// gammaPriors are the b of the default mixture: bets on marks of mean 2 a token, and of half, a quarter, … as much above 1.
+// gammaPriors are the b of the default mixture, bets on λ of about 1/(b+1): from a mark that doubles the mean score to one that adds a thousandth.
 var gammaPriors = [...]float64{1, 4, 16, 64, 256, 1024}
 
 // GammaMixtureE is the default e-value of Exp(1) scores: the mean of GammaE over b = 1, 4, 16, 64, 256, 1024.
@@ -60,7 +60,7 @@ func BernoulliE(n, s int64, gamma, a, b float64) float64 {
 	return betaUpperRatio(a+float64(s), b+float64(n-s), gamma) - betaUpperRatio(a, b, gamma)
 }
 
-// betaUpperRatio returns ln of ∫_x^1 q^{a−1} (1−q)^{b−1} dq / (x^a (1−x)^b).
+// betaUpperRatio returns ln [∫_x^1 q^{a−1} (1−q)^{b−1} dq / (x^a (1−x)^b)].
 func betaUpperRatio(a, b, x float64) float64 {
 	return betaTail(newBetaPoint(a, b, x)).lowerRatio()
 }
