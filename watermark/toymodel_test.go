@@ -2,6 +2,10 @@ package watermark_test
 
 import (
 	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
 
 	"github.com/dyetrace/dyetrace/watermark"
 )
@@ -30,4 +34,33 @@ func (m *toyModel) next() ([]watermark.Token, []float32) {
 		m.ids[i], m.logits[i] = r.Int32N(128)+128*int32(i), float32(r.NormFloat64())
 	}
 	return m.ids, m.logits
+}
+
+// write lets a session and a model write n tokens together.
+func write(t testing.TB, s *watermark.Session, m *toyModel, n int) []watermark.Token {
+	t.Helper()
+	begin := len(m.history)
+	for range n {
+		ids, logits := m.next()
+		token, err := s.Sample(ids, logits)
+		require.NoError(t, err)
+		require.NoError(t, s.Accept(token))
+		m.history = append(m.history, token)
+	}
+	return m.history[begin:]
+}
+
+// schemes are one of each.
+var schemes = []watermark.Scheme{
+	watermark.Gumbel{},
+	watermark.DualGumbel{Alpha: 0.25},
+	watermark.GreenList{Gamma: 0.25, Delta: 2},
+	watermark.Tournament{Depth: 30},
+}
+
+// toyModelAfter returns the model where it has read tokens.
+func toyModelAfter(salt uint64, tokens []watermark.Token) *toyModel {
+	m := newToyModel(salt)
+	m.history = slices.Clone(tokens)
+	return m
 }
