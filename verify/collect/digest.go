@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/zeebo/blake3"
+
+	"github.com/dyetrace/dyetrace/verify/internal/canon"
 )
 
 // A Digest names contents: 32 bytes of BLAKE3 in derive-key mode under a
@@ -57,15 +59,7 @@ func nibble(c byte) int {
 }
 
 // sum returns the digest of data under context.
-func sum(context string, data ...[]byte) Digest {
-	h := blake3.NewDeriveKey(context)
-	for _, b := range data {
-		h.Write(b)
-	}
-	var d Digest
-	h.Sum(d[:0])
-	return d
-}
+func sum(context string, data ...[]byte) Digest { return canon.Sum(context, data...) }
 
 // sumStrings returns the digest of a list of strings: their number, then each
 // one's length and bytes, numbers as u64le.

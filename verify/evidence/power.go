@@ -159,7 +159,20 @@ func Detectable(law tail.Law, n int64, logP, power float64) (float64, error) {
 	if !ok {
 		return math.Inf(1), nil
 	}
-	z := standard(law, c, n) + normalQuantile(math.Log1p(-power))
+	return DetectableAbove(law, c, n, power)
+}
+
+// DetectableAbove returns the least effect with which the sum of n scores of the
+// law reaches a threshold with the given power, at least 0: for thresholds other
+// than [Critical]'s for the same n.
+func DetectableAbove(law tail.Law, threshold float64, n int64, power float64) (float64, error) {
+	if err := checkPower(power); err != nil {
+		return 0, err
+	}
+	if n < 1 {
+		return 0, fmt.Errorf("evidence: number of tokens is %d, want at least 1", n)
+	}
+	z := standard(law, threshold, n) + normalQuantile(math.Log1p(-power))
 	return max(0, z/math.Sqrt(float64(n))), nil
 }
 

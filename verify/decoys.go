@@ -1,0 +1,84 @@
+package verify
+
+import (
+	"context"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"github.com/dyetrace/dyetrace/watermark"
+)
+
+// A decoyPool scores decoy keys, once for all keys whose readings and whose
+// decoys are the same: native marks of one scheme and width under different
+// keys, on the same windows.
+type decoyPool struct {
+	seed     [32]byte // the digest of the seal: nobody can choose it
+	count    int
+	workers  int
+	progress func(done, total int)
+	total    int
+
+	mu     sync.Mutex
+	done   int
+	groups []decoyGroup
+}
+
+type decoyGroup struct {
+	id      string
+	reading *reading
+	totals  [][]total // [decoy][test]
+}
+
+// of returns the totals of the decoys of a mark for each test of its reading.
+func (p *decoyPool) of(ctx context.Context, mark *watermark.Watermark, r *reading) ([][]total, error) {
+	if p.count == 0 {
+		return nil, nil
+	}
+	id := mark.Decoy(p.seed, 0).ID()
+	for _, g := range p.groups {
+		if g.id == id && g.reading.same(r) {
+			p.advance(p.count)
+			return g.totals, nil
+		}
+	}
+	totals, err := p.score(ctx, mark, r)
+	if err != nil {
+		return nil, err
+	}
+	p.groups = append(p.groups, decoyGroup{id, r, totals})
+	return totals, nil
+}
+
+func (p *decoyPool) score(ctx context.Context, mark *watermark.Watermark, r *reading) ([][]total, error) {
+	totals := make([][]total, p.count)
+	workers := p.workers
+	if workers == 0 {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(workers, p.count) {
+		wg.Go(func() {
+			for ctx.Err() == nil {
+				j := int(next.Add(1)) - 1
+				if j >= p.count {
+					return
+				}
+				totals[j] = r.score(mark.Decoy(p.seed, j))
+				p.advance(1)
+			}
+		})
+	}
+	wg.Wait()
+	return totals, context.Cause(ctx)
+}
+
+func (p *decoyPool) advance(n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.done += n
+	if p.progress != nil {
+		p.progress(p.done, p.total)
+	}
+}

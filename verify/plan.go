@@ -1,0 +1,333 @@
+package verify
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"unicode/utf8"
+
+	"github.com/dyetrace/dyetrace/verify/collect"
+	"github.com/dyetrace/dyetrace/verify/evidence"
+	"github.com/dyetrace/dyetrace/watermark"
+	"github.com/dyetrace/dyetrace/watermark/keys"
+)
+
+// A Plan is everything that is decided before a suspect is asked. Its digest is
+// published first; [Judge] follows it to the letter. It holds no secret. Treat a
+// plan as immutable once its digest is out.
+type Plan struct {
+	// Suspect is the name of the model under test. Required.
+	Suspect string `json:"suspect"`
+	// Access says what the suspect lets us see. Required: AccessText.
+	Access Access `json:"access"`
+	// Sequence numbers the plans on this suspect, from 1, and Earlier is the
+	// number of tests in all plans before this one. They belong to the family,
+	// whatever became of them.
+	Sequence int `json:"sequence"`
+	Earlier  int `json:"earlier"`
+	// Frame says what might be asked and how much of it is.
+	Frame FramePlan `json:"frame"`
+	// Nonce picks the prompts. Without one the report begins with NoNonce.
+	Nonce Nonce `json:"nonce,omitzero"`
+	// Probes are asked at the start, in the middle and at the end.
+	Probes []string `json:"probes,omitempty"`
+	// Tokenizer of the marked model turns answers into tokens. Required.
+	Tokenizer TokenizerID `json:"tokenizer"`
+	// Keys are the marks that are looked for, each tested by every test.
+	// Required.
+	Keys []KeyPlan `json:"keys"`
+	// Tests are G1, G2 or both. Required.
+	Tests []Test `json:"tests"`
+	// Served names the marked answers that G2 filters by. Required with G2.
+	Served ServedPlan `json:"served,omitzero"`
+	// Products are joint findings of several keys.
+	Products []Product `json:"products,omitempty"`
+	// Alpha is the error rate of the one family of all tests. Required, in (0, 1).
+	Alpha float64 `json:"alpha"`
+	// Decoys is the number of decoy keys: at least 1,000, and 10,000 for claims
+	// below 1e-9. With 0 nothing is calibrated and every finding is void.
+	Decoys int `json:"decoys"`
+	// Void says when the answers are worth nothing.
+	Void Voiding `json:"void"`
+}
+
+// Access is what a suspect lets us see.
+type Access string
+
+// AccessText is answers to prompts.
+const AccessText Access = "text"
+
+// FramePlan is the frame of prompts and how many of it are asked.
+type FramePlan struct {
+	Digest collect.Digest `json:"digest"` // of the frame. Required
+	Size   int            `json:"size"`   // prompts in the frame. Required
+	Ask    int            `json:"ask"`    // prompts asked, 1 to Size. Required
+	// Logged says where and when the digest was published before the nonce was
+	// known. Reports print it, or that it is missing.
+	Logged string `json:"logged,omitempty"`
+}
+
+// A Nonce is a public number that nobody could know when the frame was logged.
+type Nonce struct {
+	Value  collect.Digest `json:"value"`
+	Source string         `json:"source"` // where anybody can look it up
+}
+
+// IsZero reports whether there is no nonce.
+func (n Nonce) IsZero() bool { return n == Nonce{} }
+
+// TokenizerID names a tokenizer.
+type TokenizerID struct {
+	Name   string         `json:"name"`
+	Digest collect.Digest `json:"digest"` // of whatever defines it
+}
+
+// A KeyPlan is a mark that is looked for, under a name of the plan's own. Make
+// one with [Commit].
+type KeyPlan struct {
+	Name string         `json:"name"`
+	Mark string         `json:"mark"` // its ID: words, scheme, public name of the key
+	Kind watermark.Kind `json:"kind"`
+	// Commitment binds the key. The zero Commitment says that there is none:
+	// marks of other engines, whose keys are integers. Reports say so.
+	Commitment keys.Commitment `json:"commitment,omitzero"`
+}
+
+// Commit returns the entry of a plan for a mark and the key that it was made
+// with, under a nonce of 32 random bytes that stays secret until [Judge].
+func Commit(name string, mark *watermark.Watermark, key keys.Key, nonce [32]byte) (KeyPlan, error) {
+	if mark == nil {
+		return KeyPlan{}, fmt.Errorf("verify: key %q has no mark", name)
+	}
+	info := mark.Info()
+	if id := key.ID().String(); id != info.KeyID {
+		return KeyPlan{}, fmt.Errorf("verify: key %q is %s, its mark was made with %s", name, id, info.KeyID)
+	}
+	return KeyPlan{Name: name, Mark: mark.ID(), Kind: info.Kind, Commitment: key.Commit(nonce)}, nil
+}
+
+// The tests.
+const (
+	// G1 scores the suspect's own text: does it write what the key prefers?
+	G1 = "G1"
+	// G2 scores only windows that occur in the served answers, in the order in
+	// which they first occur there.
+	G2 = "G2"
+)
+
+// A Test is a test with its parameters.
+type Test struct {
+	Name string `json:"name"` // G1 or G2
+	// First is, for G2, how many scores count: the first so many in the order
+	// of the served answers, N fixed in advance. Those that are missing in the
+	// end count as 0. With 0 all count, and the p-value is the bound 1/e of the
+	// e-process in that order.
+	First int `json:"first,omitempty"`
+}
+
+// ServedPlan names the served answers that a presence filter goes by.
+type ServedPlan struct {
+	Digest collect.Digest `json:"digest"` // [ServedDigest]
+	Texts  int            `json:"texts"`
+}
+
+// IsZero reports whether there are none.
+func (s ServedPlan) IsZero() bool { return s == ServedPlan{} }
+
+// A Product is one finding for several keys under one hypothesis: that the
+// suspect is independent of all of them. It multiplies the e-values of one test
+// under each: keys are independent, so are their e-values.
+type Product struct {
+	Name string   `json:"name"`
+	Test string   `json:"test"`
+	Keys []string `json:"keys"` // names of Keys, two or more
+}
+
+// Voiding says when all findings are void.
+type Voiding struct {
+	// Missing is the share of prompts that may stay without a whole answer
+	// (statuses missing and failed), 0 to 1.
+	Missing float64 `json:"missing"`
+	// OneModel asks that the suspect's interface says throughout that the same
+	// model answers.
+	OneModel bool `json:"one_model,omitempty"`
+	// SameProbes asks that every probe has the same answer three times: for
+	// suspects that answer deterministically.
+	SameProbes bool `json:"same_probes,omitempty"`
+}
+
+// Decoy keys of a plan.
+const (
+	MinDecoys = 1_000     // the least number that calibrates
+	FarDecoys = 10_000    // for claims below FarLevel
+	maxDecoys = 1_000_000 // beyond it a plan is a slip of the pen
+	FarLevel  = 1e-9
+)
+
+// Size returns the number of tests that the plan makes: keys times tests, and
+// the products. The family is Size()+Earlier.
+func (p *Plan) Size() int { return len(p.Keys)*len(p.Tests) + len(p.Products) }
+
+// Family returns the family in which the plan's tests are corrected.
+func (p *Plan) Family() evidence.Family {
+	return evidence.Family{Alpha: p.Alpha, Others: p.Earlier}
+}
+
+// Task returns what the plan asks of a suspect. The frame is the one that the
+// plan names.
+func (p *Plan) Task(frame *collect.Frame) (collect.Task, error) {
+	digest, err := p.Digest()
+	if err != nil {
+		return collect.Task{}, err
+	}
+	if frame == nil {
+		return collect.Task{}, errors.New("verify: there is no frame of prompts")
+	}
+	if frame.Digest() != p.Frame.Digest || frame.Len() != p.Frame.Size {
+		return collect.Task{}, fmt.Errorf("verify: frame has %d prompts and digest %v, want %d and %v as the plan says",
+			frame.Len(), frame.Digest(), p.Frame.Size, p.Frame.Digest)
+	}
+	prompts, err := frame.Sample(p.Nonce.Value, p.Frame.Ask)
+	if err != nil {
+		return collect.Task{}, err
+	}
+	return collect.Task{Plan: digest, Prompts: prompts, Probes: p.Probes}, nil
+}
+
+// Check reports the first thing that is wrong with the plan, or nil.
+func (p *Plan) Check() error {
+	for _, f := range []func() error{p.checkStrings, p.checkSuspect, p.checkFrame, p.checkKeys, p.checkTests, p.checkProducts, p.checkRates} {
+		if err := f(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkStrings refuses what JSON would change silently.
+func (p *Plan) checkStrings() error {
+	all := append([]string{p.Suspect, p.Frame.Logged, p.Nonce.Source, p.Tokenizer.Name}, p.Probes...)
+	for _, k := range p.Keys {
+		all = append(all, k.Name, k.Mark)
+	}
+	for _, q := range p.Products {
+		all = append(all, q.Name)
+	}
+	for _, s := range all {
+		if !utf8.ValidString(s) {
+			return fmt.Errorf("verify: plan holds %q, want valid UTF-8", s)
+		}
+	}
+	return nil
+}
+
+func (p *Plan) checkSuspect() error {
+	switch {
+	case p.Suspect == "":
+		return errors.New("verify: plan has no suspect, want a name")
+	case p.Access != AccessText:
+		return fmt.Errorf("verify: plan has access %q, want %q", p.Access, AccessText)
+	case p.Sequence < 1:
+		return fmt.Errorf("verify: plan has sequence number %d, want at least 1", p.Sequence)
+	case p.Sequence == 1 && p.Earlier != 0:
+		return fmt.Errorf("verify: first plan on a suspect has %d earlier tests, want 0", p.Earlier)
+	case p.Earlier < p.Sequence-1:
+		return fmt.Errorf("verify: plan number %d has %d earlier tests, want at least %d, one for each plan before it",
+			p.Sequence, p.Earlier, p.Sequence-1)
+	case p.Tokenizer.Name == "" || p.Tokenizer.Digest.IsZero():
+		return errors.New("verify: plan has no tokenizer, want a name and a digest")
+	}
+	return nil
+}
+
+func (p *Plan) checkFrame() error {
+	switch f := p.Frame; {
+	case f.Digest.IsZero():
+		return errors.New("verify: plan has no digest of a frame")
+	case f.Ask < 1 || f.Ask > f.Size:
+		return fmt.Errorf("verify: plan asks %d prompts, want 1 to %d, the size of the frame", f.Ask, f.Size)
+	case p.Nonce.Value.IsZero() != (p.Nonce.Source == ""):
+		return errors.New("verify: nonce has a value without a source or a source without a value")
+	}
+	return nil
+}
+
+func (p *Plan) checkKeys() error {
+	if len(p.Keys) == 0 {
+		return errors.New("verify: plan has 0 keys, want at least 1")
+	}
+	names, marks := make(map[string]bool), make(map[string]bool)
+	for _, k := range p.Keys {
+		switch {
+		case k.Name == "" || names[k.Name]:
+			return fmt.Errorf("verify: key name is %q, want a name that no other key of the plan has", k.Name)
+		case k.Mark == "" || marks[k.Mark]:
+			return fmt.Errorf("verify: key %q has mark %q, want a mark that no other key of the plan has", k.Name, k.Mark)
+		case k.Kind != watermark.Cryptographic && k.Kind != watermark.Statistical && k.Kind != watermark.PublicKey:
+			return fmt.Errorf("verify: key %q has words of kind %q, want %q, %q or %q", k.Name, k.Kind,
+				watermark.Cryptographic, watermark.Statistical, watermark.PublicKey)
+		}
+		names[k.Name], marks[k.Mark] = true, true
+	}
+	return nil
+}
+
+func (p *Plan) checkTests() error {
+	if len(p.Tests) == 0 {
+		return errors.New("verify: plan has 0 tests, want at least 1")
+	}
+	seen := make(map[string]bool)
+	for _, t := range p.Tests {
+		switch {
+		case t.Name != G1 && t.Name != G2:
+			return fmt.Errorf("verify: test is %q, want %q or %q", t.Name, G1, G2)
+		case seen[t.Name]:
+			return fmt.Errorf("verify: test %s is in the plan twice", t.Name)
+		case t.First < 0 || t.Name == G1 && t.First != 0:
+			return fmt.Errorf("verify: test %s counts the first %d scores, want 0 for G1 and at least 0 for G2", t.Name, t.First)
+		}
+		seen[t.Name] = true
+	}
+	if has := !p.Served.Digest.IsZero() && p.Served.Texts > 0; has != seen[G2] || !has && !p.Served.IsZero() {
+		return fmt.Errorf("verify: plan names %d served answers with digest %v, want some exactly if G2 is a test", p.Served.Texts, p.Served.Digest)
+	}
+	return nil
+}
+
+func (p *Plan) checkProducts() error {
+	var taken []string
+	for _, k := range p.Keys {
+		taken = append(taken, k.Name)
+	}
+	for _, q := range p.Products {
+		if q.Name == "" || slices.Contains(taken, q.Name) {
+			return fmt.Errorf("verify: product name is %q, want a name that no key and no other product has", q.Name)
+		}
+		taken = append(taken, q.Name)
+		if !slices.ContainsFunc(p.Tests, func(t Test) bool { return t.Name == q.Test }) {
+			return fmt.Errorf("verify: product %q is of test %q, want a test of the plan", q.Name, q.Test)
+		}
+		if len(q.Keys) < 2 {
+			return fmt.Errorf("verify: product %q has %d keys, want at least 2", q.Name, len(q.Keys))
+		}
+		for i, name := range q.Keys {
+			if !slices.Contains(taken[:len(p.Keys)], name) || slices.Contains(q.Keys[:i], name) {
+				return fmt.Errorf("verify: product %q has key %q, want different keys of the plan", q.Name, name)
+			}
+		}
+	}
+	return nil
+}
+
+func (p *Plan) checkRates() error {
+	if err := p.Family().Check(); err != nil {
+		return fmt.Errorf("verify: plan: %w", err)
+	}
+	switch {
+	case p.Decoys != 0 && (p.Decoys < MinDecoys || p.Decoys > maxDecoys):
+		return fmt.Errorf("verify: plan has %d decoy keys, want %d to %d, or 0 for none", p.Decoys, MinDecoys, maxDecoys)
+	case !(p.Void.Missing >= 0 && p.Void.Missing <= 1):
+		return fmt.Errorf("verify: share of missing answers is %v, want 0 to 1", p.Void.Missing)
+	}
+	return nil
+}

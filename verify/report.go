@@ -1,0 +1,99 @@
+package verify
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/dyetrace/dyetrace/verify/collect"
+	"github.com/dyetrace/dyetrace/verify/internal/canon"
+)
+
+const reportSchema = "dyetrace/report/1"
+
+// NoNonce is the first line of a report on prompts that no public nonce picked.
+const NoNonce = "prompts chosen by the key holder: not evidence against a third party"
+
+// A Report is what [Judge] found. It holds no secret. Logarithms are natural;
+// texts print base 10.
+type Report struct {
+	// Warning is NoNonce, or empty.
+	Warning string `json:"warning,omitempty"`
+	Schema  string `json:"schema"`
+
+	Plan       collect.Digest `json:"plan"`
+	Transcript collect.Digest `json:"transcript"`
+	Seal       collect.Digest `json:"seal"`
+
+	Suspect  string  `json:"suspect"`
+	Sequence int     `json:"sequence"` // of the plan on this suspect
+	Alpha    float64 `json:"alpha"`    // error rate of the family
+	Family   int     `json:"family"`   // tests in it, those of earlier plans included
+
+	Frame        FramePlan      `json:"frame"`
+	Nonce        Nonce          `json:"nonce,omitzero"`
+	Answers      collect.Counts `json:"answers"`
+	Models       []string       `json:"models,omitempty"`        // what said it answered
+	ProbesDiffer []int          `json:"probes_differ,omitempty"` // probes with several answers
+
+	// Void says why all findings are void, if they are.
+	Void     []string  `json:"void,omitempty"`
+	Findings []Finding `json:"findings"` // keys × tests in the order of the plan, then products
+	Limits   []string  `json:"limits"`   // what the report does not show
+}
+
+// limits say what a rejection does not show.
+var limits = [...]string{
+	"who took the outputs, when, by which route, whether that was authorised, and how much was gained by it",
+	"that marked text was taken from the service: it may have been published or resold by somebody who had it",
+	"that the suspect was not made to look so: whoever imitates marked text spreads the mark, and an insider with the key can write it",
+	"that the answers came from the suspect: a seal fixes what was collected, not where",
+	"that a suspect which is not rejected never saw the outputs: paraphrase, dilution and wide windows hide a mark",
+}
+
+// newReport returns the report of a case before its findings. The case is
+// checked.
+func newReport(c *Case) (*Report, error) {
+	p, t := c.Plan, c.Transcript
+	r := &Report{
+		Schema: reportSchema, Plan: t.Plan, Transcript: c.Seal.Transcript, Seal: c.Seal.Digest,
+		Suspect: p.Suspect, Sequence: p.Sequence, Alpha: p.Alpha, Family: p.Size() + p.Earlier,
+		Frame: p.Frame, Nonce: p.Nonce,
+		Answers: t.Counts(), Models: t.Models(), ProbesDiffer: t.ProbesDiffer(),
+		Limits: limits[:],
+	}
+	if p.Nonce.IsZero() {
+		r.Warning = NoNonce
+	}
+	lost := r.Answers.Missing + r.Answers.Failed
+	if share := float64(lost) / float64(len(t.Prompts)); share > p.Void.Missing {
+		r.Void = append(r.Void, fmt.Sprintf("%d of %d prompts have no whole answer, the plan allows a share of %v", lost, len(t.Prompts), p.Void.Missing))
+	}
+	if p.Void.OneModel && len(r.Models) > 1 {
+		r.Void = append(r.Void, fmt.Sprintf("%d models answered: %s", len(r.Models), strings.Join(r.Models, ", ")))
+	}
+	if p.Void.SameProbes && len(r.ProbesDiffer) > 0 {
+		r.Void = append(r.Void, fmt.Sprintf("%d of %d probes were answered in different ways", len(r.ProbesDiffer), len(p.Probes)))
+	}
+	return r, nil
+}
+
+// Finding returns the finding of a test under a key or product, or nil.
+func (r *Report) Finding(key, test string) *Finding {
+	for i := range r.Findings {
+		if f := &r.Findings[i]; f.Key == key && f.Test == test {
+			return f
+		}
+	}
+	return nil
+}
+
+// WriteJSON writes the report as one line of canonical JSON.
+func (r *Report) WriteJSON(w io.Writer) error {
+	data, err := canon.Encode(r)
+	if err != nil {
+		return fmt.Errorf("verify: report: %w", err)
+	}
+	_, err = w.Write(append(data, '\n'))
+	return err
+}
