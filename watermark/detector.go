@@ -3,8 +3,6 @@ package watermark
 import (
 	"fmt"
 	"math/bits"
-
-	"github.com/dyetrace/dyetrace/watermark/tail"
 )
 
 // A Detector looks for a mark in one text or in a corpus. Within a text it scores
@@ -35,11 +33,13 @@ type Dropped struct {
 
 // A Result is what a detector found. The zero Result is no evidence: p = 1.
 type Result struct {
-	Mark    string  // [Watermark.ID]
-	Raw     int     // tokens offered
-	Scored  int     // tokens scored
-	Score   float64 // sum of their scores, in the unit of the scheme, rounded down to 2^-32 each
-	LogP    float64 // natural logarithm of the p-value, one-sided, at most 0
+	Mark   string  // [Watermark.ID]
+	Raw    int     // tokens offered
+	Scored int     // tokens scored
+	Score  float64 // sum of their scores, in the unit of the scheme, rounded down to 2^-32 each
+	// LogP is the natural logarithm of the p-value, one-sided: 0 is no evidence,
+	// and the further below the stronger. Divide by ln 10 for a log10.
+	LogP    float64
 	Dropped Dropped // Raw − Scored tokens, by reason
 }
 
@@ -60,6 +60,9 @@ func (w *Watermark) Detect(t Text) (Result, error) {
 // Add scores one text. It fails for a negative token and then adds nothing. It
 // keeps no slice of the text.
 func (d *Detector) Add(t Text) error {
+	if d.mark == nil {
+		return errZeroDetector
+	}
 	if err := t.check(); err != nil {
 		return err
 	}
@@ -84,6 +87,9 @@ func (d *Detector) Add(t Text) error {
 // Skip leaves out all windows of a text, be it added before or after: a prompt or
 // a quotation, which the author of an answer may have copied.
 func (d *Detector) Skip(tokens []Token) error {
+	if d.mark == nil {
+		return errZeroDetector
+	}
 	if err := (Text{Tokens: tokens}).check(); err != nil {
 		return err
 	}
@@ -101,6 +107,9 @@ func (d *Detector) Skip(tokens []Token) error {
 // Merge adds what another detector of an equal mark has seen, as if d had seen
 // it. The other is unchanged.
 func (d *Detector) Merge(o *Detector) error {
+	if d.mark == nil || o == nil || o.mark == nil {
+		return errZeroDetector
+	}
 	if a, b := d.mark.ID(), o.mark.ID(); a != b {
 		return fmt.Errorf("watermark: merge a detector of %q into one of %q", b, a)
 	}
@@ -124,6 +133,9 @@ func (d *Detector) Merge(o *Detector) error {
 
 // Result returns the evidence so far.
 func (d *Detector) Result() Result {
+	if d.mark == nil {
+		return Result{}
+	}
 	r := Result{Mark: d.mark.ID(), Raw: d.raw, Dropped: d.dropped}
 	sum, n := d.pairs.sum, len(d.pairs.pairs)
 	r.Dropped.Duplicate = d.pairs.occurrences - n
@@ -141,9 +153,6 @@ func (d *Detector) Result() Result {
 	r.LogP = d.mark.law.LogTail(r.Score, int64(n))
 	return r
 }
-
-// Law returns the null distribution of one score.
-func (d *Detector) Law() tail.Law { return d.mark.law }
 
 // fixedSum is a sum of scores in units of 2^-32, in 128 bits.
 type fixedSum struct{ hi, lo uint64 }

@@ -1,10 +1,14 @@
 // Package watermark marks the tokens that an inference server samples, and reads
 // the mark back from tokens alone with an exact p-value.
 //
-// A [Watermark] is a [Source] of secret words, a [Scheme] and [Rules]. [New]
-// makes the native mark of a key; [Build] makes any other. It is one immutable
-// value that opens writers and readers, so that they cannot disagree:
+// A word is 64 secret bits that a key decides for a candidate token at a position,
+// where the position is known by its window: the last Width tokens of the answer.
+// A [Watermark] is a [Source] of such words, a [Scheme] by which they choose a
+// token, and [Rules] for the windows. [New] makes the native mark of a key;
+// [Build] makes any other. It is one immutable value that opens writers and
+// readers, so that they cannot disagree:
 //
+//	key, err := keys.ReadFile("vendor.key")
 //	w, err := watermark.New(key, watermark.Gumbel{}, watermark.Options{})
 //	s, err := w.NewSession(watermark.SessionOptions{Seed: seed}) // one request
 //	token, err := s.Sample(nil, logits)                          // instead of the sampler
@@ -22,6 +26,12 @@
 // another sibling's windows and where the request has opted out. A draw is a
 // function of the key, the window, the request's seed and the position, so that
 // a position sampled twice gives the same token.
+//
+// At temperature 0 the server takes [Argmax] and accepts it. In speculative
+// decoding a draft's session and the target's share key and seed, so that the
+// target draws what it would have drawn without drafts, and most drafts agree;
+// where drafts are rejected by probability instead, [DualGumbel] and
+// [Session.SetRole] keep the target's distribution.
 //
 // With [Gumbel] (the default), [Tournament] and [DualGumbel] the distribution of
 // a token over the draw of the key is that of the model; [GreenList] changes it.

@@ -9,8 +9,8 @@ import (
 // request, retries, or candidates of which the best is kept. Sibling i marks
 // only windows whose seed is i modulo n and draws plainly elsewhere, from
 // randomness of its own, so that siblings differ. Detectors score all windows
-// of each, so that their p-values stay exact. The session itself is unchanged,
-// and is to draw no more where siblings are to stay apart from it.
+// of each, so that their p-values stay exact. The session itself is unchanged: do
+// not draw from it afterwards, as it would mark its siblings' windows too.
 func (s *Session) Fork(i, n int) (*Session, error) {
 	if n < 1 || n > 1<<16 {
 		return nil, fmt.Errorf("watermark: fork into %d siblings, want 1 to %d", n, 1<<16)

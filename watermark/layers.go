@@ -1,7 +1,6 @@
 package watermark
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
 
@@ -34,17 +33,17 @@ type Layers struct {
 }
 
 // Shares returns shares in proportion to positive weights, summing to
-// [AllWindows]: Shares(70, 20, 10). It returns nil where a weight is not in 1 to
-// 2^20 or there are more than 256.
+// [AllWindows]: Shares(70, 20, 10). Where a weight is not in 1 to 2^20 or there are
+// more than 256 all shares are 0, which [NewLayers] refuses.
 func Shares(weights ...int) []uint64 {
-	sum := uint64(0)
+	shares, sum := make([]uint64, len(weights)), uint64(0)
 	for _, w := range weights {
 		if w < 1 || w > 1<<20 || len(weights) > 256 {
-			return nil
+			return shares
 		}
 		sum += uint64(w)
 	}
-	shares, done, part := make([]uint64, len(weights)), uint64(0), uint64(0)
+	done, part := uint64(0), uint64(0)
 	for i, w := range weights {
 		part += uint64(w)
 		shares[i] = AllWindows*part/sum - done
@@ -75,10 +74,10 @@ func NewLayers(layout keys.Key, layers ...Layer) (*Layers, error) {
 		if err := layer.check(l.names); err != nil {
 			return nil, err
 		}
-		end += layer.Share
-		if end > AllWindows {
-			break
+		if layer.Share > AllWindows-end {
+			return nil, fmt.Errorf("watermark: the layers' shares sum to more than 2^32 at layer %q", layer.Name)
 		}
+		end += layer.Share
 		g.ends = append(g.ends, end)
 		g.width = min(g.width, layer.Mark.rules.Width)
 		mark := *layer.Mark
@@ -112,7 +111,7 @@ func (y Layer) check(taken []string) error {
 func (l *Layers) Names() []string { return slices.Clone(l.names) }
 
 // Mark returns a layer as a mark of its own, whose detectors score that layer's
-// windows only, or nil where there is no layer of that name.
+// windows only, or nil where no layer has that name.
 func (l *Layers) Mark(name string) *Watermark {
 	if i := slices.Index(l.names, name); i >= 0 {
 		return l.marks[i]
@@ -143,7 +142,5 @@ func (g *gate) describe(layer int) string {
 	if layer > 0 {
 		begin = g.ends[layer-1]
 	}
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "layer=[%d,%d) width=%d layout=%s", begin, g.ends[layer], g.width, g.info)
-	return b.String()
+	return fmt.Sprintf("layer=[%d,%d) width=%d layout=%s", begin, g.ends[layer], g.width, g.info)
 }

@@ -33,11 +33,11 @@ func (w *Watermark) Localize(t Text, alpha float64) ([]Span, error) {
 	if err := t.check(); err != nil {
 		return nil, err
 	}
-	var at []int         // positions scored
-	sums := []float64{0} // sums[i] of the first i scores
+	var at []int        // positions scored
+	sums := []uint64{0} // sums[i] of the first i scores, in units of 2^-32
 	for i, y := range w.NewDetector().scored(t) {
 		at = append(at, i)
-		sums = append(sums, sums[len(at)-1]+w.scheme.Score(y.reader, y.place, t.Tokens[i]))
+		sums = append(sums, sums[len(at)-1]+fixed(w.scheme.Score(y.reader, y.place, t.Tokens[i])))
 	}
 	found := w.scan(at, sums, math.Log(alpha))
 	return disjoint(found), nil
@@ -46,14 +46,14 @@ func (w *Watermark) Localize(t Text, alpha float64) ([]Span, error) {
 const shortestSpan = 8
 
 // scan returns all spans of the grid whose corrected ln p is at most level.
-func (w *Watermark) scan(at []int, sums []float64, level float64) []Span {
+func (w *Watermark) scan(at []int, sums []uint64, level float64) []Span {
 	n, looked := len(at), 0
 	grid(n, func(int, int) { looked++ })
 	correction, mean := math.Log(float64(looked)), w.law.Moments().Mean
 	var found []Span
 	grid(n, func(begin, end int) {
 		size := end - begin
-		score := math.Max(0, sums[end]-sums[begin]-1e-9) // sums are rounded
+		score := float64(sums[end]-sums[begin]) * 0x1p-32
 		if score <= float64(size)*mean {
 			return
 		}

@@ -111,13 +111,13 @@ func (l *locator) lane(layer int) *lane {
 	return nil
 }
 
-// same reports whether two locators are of the same marks.
+// same reports whether two locators are of equal marks.
 func (l *locator) same(o *locator) bool {
 	if len(l.lanes) != len(o.lanes) {
 		return false
 	}
 	for i := range l.lanes {
-		if l.lanes[i].mark != o.lanes[i].mark {
+		if a, b := l.lanes[i].mark, o.lanes[i].mark; a != b && a.ID() != b.ID() {
 			return false
 		}
 	}

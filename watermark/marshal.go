@@ -23,10 +23,15 @@ const (
 	digestBytes   = 16
 )
 
+var errZeroDetector = errors.New("watermark: the zero Detector reads no mark, want one from NewDetector")
+
 // MarshalBinary returns all that the detector has seen, in a form that is the
 // same for the same texts in any order. It holds words of the mark: keep it as
 // secret as the key.
 func (d *Detector) MarshalBinary() ([]byte, error) {
+	if d.mark == nil {
+		return nil, errZeroDetector
+	}
 	id := d.mark.ID()
 	b := append([]byte(detectorMagic), binary.LittleEndian.AppendUint32(nil, uint32(len(id)))...)
 	b = append(b, id...)
@@ -58,6 +63,9 @@ func comparePairs(a, b pair) int {
 // UnmarshalBinary replaces what the detector has seen by what another detector
 // of an equal mark had seen. On an error the detector is as it was.
 func (d *Detector) UnmarshalBinary(data []byte) error {
+	if d.mark == nil {
+		return errZeroDetector
+	}
 	n := len(data) - digestBytes
 	if n < len(detectorMagic) || !bytes.HasPrefix(data, []byte(detectorMagic)) {
 		return fmt.Errorf("watermark: not a detector's binary form, which begins with %q", detectorMagic)

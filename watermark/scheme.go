@@ -105,8 +105,7 @@ func (d *Draw) Uniform() float64 {
 }
 
 // Race returns the token that maximises logit − ln E(word) for candidates IDs
-// with the given logits and the words of a stream. Requires logits as long as
-// [Draw.Logits].
+// with the given logits, as many as [Draw.Logits], and the words of a stream.
 func (d *Draw) Race(logits []float32, stream int) (Token, bool) {
 	return race(&d.sc.race, d.ids, logits, d.words, stream)
 }

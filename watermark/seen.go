@@ -5,9 +5,8 @@ import (
 	"math/bits"
 )
 
-// seedSet is a set of seeds: an open-addressing table with linear probing. It
-// can take back what was put in last, which undoes the insertion exactly: no
-// later one has probed past its slot. Seed 0 is kept apart, as empty slots are 0.
+// seedSet is a set of seeds: an open-addressing table with linear probing. Seed 0
+// is kept apart, as empty slots are 0.
 type seedSet struct {
 	slots []uint64
 	n     int // seeds in slots
@@ -77,15 +76,35 @@ func (s *seedSet) add(seed uint64) bool {
 	return true
 }
 
-// undo takes back the seed that was added last of all that are in.
-func (s *seedSet) undo(seed uint64) {
+// remove takes a seed out and closes the gap in its run (Knuth 1998, volume 3,
+// algorithm 6.4R).
+func (s *seedSet) remove(seed uint64) {
 	if seed == 0 {
 		s.zero = false
 		return
 	}
-	if i, found := s.find(seed); found {
-		s.slots[i] = 0
-		s.n--
+	gap, found := s.find(seed)
+	if !found {
+		return
+	}
+	s.n--
+	n := len(s.slots)
+	for i := gap; ; {
+		s.slots[gap] = 0
+		for {
+			if i++; i == n {
+				i = 0
+			}
+			if s.slots[i] == 0 {
+				return
+			}
+			// The seed at i may move to the gap unless its home lies between them.
+			if home := s.home(s.slots[i]); (i-home+n)%n >= (i-gap+n)%n {
+				break
+			}
+		}
+		s.slots[gap] = s.slots[i]
+		gap = i
 	}
 }
 

@@ -3,7 +3,6 @@ package watermark
 import (
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 
 	"github.com/dyetrace/dyetrace/watermark/internal/prf"
@@ -12,52 +11,6 @@ import (
 // ErrNoToken is returned where no candidate is left: every logit is NaN or −Inf,
 // or there is none. The session is as it was.
 var ErrNoToken = errors.New("watermark: no token can be sampled: every logit is NaN or -Inf, or there are none")
-
-// A Seed is a request's own randomness: it draws what the mark leaves free.
-type Seed [32]byte
-
-// NewSeed reads a seed from r, for which crypto/rand.Reader is the usual choice.
-func NewSeed(r io.Reader) (Seed, error) {
-	var s Seed
-	if _, err := io.ReadFull(r, s[:]); err != nil {
-		return Seed{}, fmt.Errorf("watermark: reading a session seed: %w", err)
-	}
-	return s, nil
-}
-
-// SeedOf returns the seed that integers name, for requests that are to repeat:
-// a client's "seed" parameter together with what tells its requests apart.
-func SeedOf(numbers ...uint64) Seed {
-	var s Seed
-	copy(s[:], "dyetrace 2026-11-24 seed/1")
-	for i, n := range numbers {
-		key := prf.NewKey((*[32]byte)(&s))
-		s = seedBytes(key.Hash(n, uint32(len(numbers)-i)))
-	}
-	return s
-}
-
-// SessionOptions describe one request.
-type SessionOptions struct {
-	// Seed draws what the mark leaves free. Required: [NewSeed] or [SeedOf].
-	Seed Seed
-	// Prompt is what the answer follows: the history of marks whose windows
-	// reach into the prompt. The native mark never looks at it.
-	Prompt []Token
-	// Turns are earlier answers of this model in the conversation. Their windows
-	// are not marked again.
-	Turns [][]Token
-	// Role of the model in speculative decoding. Defaults to Target.
-	Role Role
-	// Off draws everything plainly: the request has opted out. Detectors still
-	// find nothing wrong with its text.
-	Off bool
-	// Tokens is how many tokens the session holds without allocating, prompt
-	// and answer. Defaults to 4096.
-	Tokens int
-}
-
-const defaultTokens = 4096
 
 // A Session draws the tokens of one request: Sample chooses a token, Accept
 // advances by the one that is kept. It is for one goroutine. Its memory is
@@ -68,9 +21,10 @@ type Session struct {
 	sc      *scratch
 	d       Draw
 	history []Token
-	starts  []int    // indices of history where an answer's part begins, ascending
+	parts   []part   // of history, ascending; the first begins at 0
 	fresh   []uint64 // bit i: position i put its seed into seen
 	seen    seedSet
+	earlier int // seeds of earlier turns in seen
 	request prf.Key
 	role    Role
 	off     bool
@@ -83,6 +37,9 @@ type Session struct {
 	what  verdict
 	drawn bool // a token was drawn there with the mark
 }
+
+// A part of the history is a run of prompt and then a run of answer.
+type part struct{ prompt, answer int } // where each begins
 
 // NewSession returns a session for one request.
 func (w *Watermark) NewSession(opt SessionOptions) (*Session, error) {
@@ -108,23 +65,8 @@ var plainFunc = prf.New(new([64]byte))
 
 // Reset makes the session ready for another request, keeping its memory.
 func (s *Session) Reset(opt SessionOptions) error {
-	if opt.Seed == (Seed{}) {
-		return errors.New("watermark: the session's seed is all zero, want one from NewSeed or SeedOf")
-	}
-	if opt.Tokens < 0 {
-		return fmt.Errorf("watermark: room for %d tokens, want 0 (for %d) or more", opt.Tokens, defaultTokens)
-	}
-	if opt.Role > Bonus {
-		return fmt.Errorf("watermark: role is %d, want %d to %d", opt.Role, Target, Bonus)
-	}
-	for i, turn := range append(opt.Turns[:len(opt.Turns):len(opt.Turns)], opt.Prompt) {
-		if j := slices.IndexFunc(turn, func(t Token) bool { return t < 0 }); j >= 0 {
-			where := fmt.Sprintf("of turn %d", i)
-			if i == len(opt.Turns) {
-				where = "of the prompt"
-			}
-			return fmt.Errorf("watermark: token %d %s is %d, want 0 to 2^31-1", j, where, turn[j])
-		}
+	if err := opt.check(); err != nil {
+		return err
 	}
 	s.reset(opt)
 	return nil
@@ -138,7 +80,7 @@ func (s *Session) reset(opt SessionOptions) {
 	room = max(room, len(opt.Prompt))
 	s.history = slices.Grow(s.history[:0], room)
 	s.fresh = slices.Grow(s.fresh[:0], (room+63)/64)
-	s.starts = append(s.starts[:0], 0)
+	s.parts = append(s.parts[:0], part{})
 	turns := 0
 	for _, t := range opt.Turns {
 		turns += len(t)
@@ -150,6 +92,7 @@ func (s *Session) reset(opt SessionOptions) {
 	for _, t := range opt.Turns {
 		s.markSeen(t)
 	}
+	s.earlier = s.seen.len()
 	s.prompt(opt.Prompt)
 }
 
@@ -190,8 +133,7 @@ func (s *Session) Sample(ids []Token, logits []float32) (Token, error) {
 	} else {
 		t, ok = d.RacePlain(logits)
 	}
-	s.drawn = d.words != nil && !d.declined && ok
-	d.ids, d.logits = nil, nil
+	s.drew(ok)
 	if !ok {
 		return 0, ErrNoToken
 	}
@@ -209,12 +151,22 @@ func (s *Session) Perturb(ids []Token, dst []float32) (Then, error) {
 		return 0, err
 	}
 	d := s.draw(ids, dst)
-	if d.words == nil {
+	then, err := TakeLargest, error(nil)
+	if d.words != nil {
+		then, err = s.lane.mark.scheme.Perturb(d, dst)
+	} else {
 		d.plain.seed = d.plain.r.SeekKey(d.key, d.index, purposePlain+uint32(d.role))
 		perturbRace(d, &d.plain, 0, dst)
-		return TakeLargest, nil
 	}
-	return s.lane.mark.scheme.Perturb(d, dst)
+	s.drew(err == nil)
+	return then, err
+}
+
+// drew ends a draw: it notes whether the mark was drawn with and lets go of the
+// caller's slices.
+func (s *Session) drew(ok bool) {
+	s.drawn = ok && s.d.words != nil && !s.d.declined
+	s.d.ids, s.d.logits = nil, nil
 }
 
 func checkRow(ids []Token, logits []float32) error {
@@ -261,7 +213,7 @@ func (s *Session) look() {
 	}
 	write := &s.lane.mark.rules.Write
 	if !write.Repeats && s.seen.has(s.lane.place.Seed) && s.recent(write.History, s.lane.place.Seed) ||
-		write.Limit > 0 && s.seen.len() >= write.Limit {
+		write.Limit > 0 && s.seen.len()-s.earlier >= write.Limit {
 		s.what = repeats
 	}
 }
@@ -281,7 +233,8 @@ func (s *Session) recent(history int, seed uint64) bool {
 	return found
 }
 
-func (s *Session) start() int { return s.starts[len(s.starts)-1] }
+// start returns the index in history where the current part's answer begins.
+func (s *Session) start() int { return s.parts[len(s.parts)-1].answer }
 
 // Accept advances by a token of the answer, sampled, forced or drafted. It fails
 // for a negative token and then leaves the session as it was.
@@ -327,8 +280,8 @@ func (s *Session) prompt(tokens []Token) {
 		}
 		s.push(t, fresh)
 	}
-	if len(s.history) > s.start() && len(tokens) > 0 {
-		s.starts = append(s.starts, len(s.history))
+	if len(tokens) > 0 {
+		s.parts = append(s.parts, part{len(s.history) - len(tokens), len(s.history)})
 	}
 }
 
@@ -365,33 +318,39 @@ func (s *Session) Rewind(n int) error {
 		return fmt.Errorf("watermark: rewind to length %d, want 0 to %d", n, len(s.history))
 	}
 	for i := len(s.history) - 1; i >= n; i-- {
-		for s.start() > i {
-			s.starts = s.starts[:len(s.starts)-1]
+		for len(s.parts) > 1 && s.parts[len(s.parts)-1].prompt > i {
+			s.parts = s.parts[:len(s.parts)-1]
 		}
 		if s.fresh[i/64]>>(i%64)&1 == 1 {
 			if seed, ok := s.loc.counted(s.history[:i], s.start()); ok {
-				s.seen.undo(seed)
+				s.seen.remove(seed)
 			}
 		}
 	}
+	for len(s.parts) > 1 && s.parts[len(s.parts)-1].prompt >= n {
+		s.parts = s.parts[:len(s.parts)-1]
+	}
+	last := &s.parts[len(s.parts)-1]
+	last.answer = min(last.answer, n) // what is left of a prompt is still a prompt
 	s.history, s.fresh = s.history[:n], s.fresh[:(n+63)/64]
 	s.known, s.drawn = false, false
 	return nil
 }
 
-// CopyFrom makes s a copy of src, a session of the same mark or layout, keeping
+// CopyFrom makes s a copy of src, a session of an equal mark or layout, keeping
 // its own memory: no allocation once it is as large. The copy is in proportion
 // to the room of src.
 func (s *Session) CopyFrom(src *Session) error {
-	if !s.loc.same(src.loc) {
+	if src == nil || !s.loc.same(src.loc) {
 		return errors.New("watermark: copy from a session of another mark")
 	}
 	s.history = append(s.history[:0], src.history...)
-	s.starts = append(s.starts[:0], src.starts...)
+	s.parts = append(s.parts[:0], src.parts...)
 	s.fresh = append(s.fresh[:0], src.fresh...)
 	s.seen.copyFrom(&src.seen)
+	s.earlier = src.earlier
 	s.request, s.role, s.off = src.request, src.role, src.off
 	s.forks, s.fork = src.forks, src.fork
-	s.known, s.drawn = false, false
+	s.known, s.drawn = false, src.drawn
 	return nil
 }

@@ -102,6 +102,9 @@ func (w *Watermark) Law() tail.Law { return w.law }
 func (w *Watermark) ID() string {
 	info := w.source.Info()
 	id := fmt.Sprintf("%s %s key=%s", info.Name, w.scheme, info.KeyID)
+	if n, ok := w.source.(*native); !ok || w.rules != (Rules{Width: n.width}) {
+		id += fmt.Sprintf(" rules=%+v", w.rules)
+	}
 	if w.gate != nil {
 		id += " " + w.gate.describe(w.layer)
 	}
@@ -113,7 +116,7 @@ func (w *Watermark) String() string { return w.ID() }
 
 // Decoy returns decoy j of a seed: the same scheme, rules and layer partition
 // with words of another key, which no text was made under. Decoys of different j
-// are independent. Requires j >= 0.
+// are independent.
 func (w *Watermark) Decoy(seed [32]byte, j int) *Watermark {
 	d := *w
 	d.source = w.source.Decoy(decoySeed(seed, j))
