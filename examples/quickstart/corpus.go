@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"slices"
 	"strings"
 )
 
@@ -44,33 +43,47 @@ func passages() ([]string, error) {
 	return all, nil
 }
 
-// A split deals the passages of the books to the people of the story. No
-// passage has two owners.
-type split struct {
-	teacher []string // what the vendor's model is trained on: over 3 MB
-	other   []string // what the trainer of the diluted suspect finds elsewhere
-	users   []string // the vendor's users ask for continuations of these
-	tests   []string // the verifier asks for continuations of these
+// A shelf is the books, dealt to the people of the story. No passage has two
+// owners.
+type shelf struct {
+	tok     *tokenizer // of all the words in the books
+	teacher []string   // what the vendor's model is trained on: over 3 MB
+	other   []string   // what the trainer of the diluted suspect finds elsewhere
+	users   []string   // the vendor's users ask for continuations of these
+	tests   []string   // the verifier asks for continuations of these
 }
 
-// deal shuffles the passages and gives 58 % of them to the teacher, 30 % to
-// the suspects and 6 % each to users and verifier.
-func deal(all []string, rng *rand.Rand) split {
-	all = slices.Clone(all)
-	rng.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+// openBooks shuffles the passages of the books and deals 58 % of them to the
+// teacher, 30 % to the suspects and 6 % each to users and verifier.
+func openBooks(l luck) (*shelf, error) {
+	all, err := passages()
+	if err != nil {
+		return nil, err
+	}
+	tok, err := newTokenizer(all)
+	if err != nil {
+		return nil, err
+	}
+	rand.New(l).Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	n := len(all)
 	a, b, c := n*58/100, n*88/100, n*94/100
-	return split{teacher: all[:a], other: all[a:b], users: all[b:c], tests: all[c:]}
+	return &shelf{tok: tok, teacher: all[:a], other: all[a:b], users: openings(all[b:c]), tests: openings(all[c:])}, nil
 }
 
-// openings returns the first words of each paragraph: what people ask a model
-// of books to continue.
+// openings returns the first seven words of each paragraph, each opening once:
+// what people ask a model of books to continue.
 func openings(passages []string) []string {
 	var all []string
+	seen := map[string]bool{}
 	for _, passage := range passages {
 		for paragraph := range strings.SplitSeq(passage, "\n") {
-			if words := strings.SplitN(paragraph, " ", 8); len(words) == 8 {
-				all = append(all, strings.Join(words[:7], " "))
+			words := strings.SplitN(paragraph, " ", 8)
+			if len(words) < 8 {
+				continue
+			}
+			if opening := strings.Join(words[:7], " "); !seen[opening] {
+				seen[opening] = true
+				all = append(all, opening)
 			}
 		}
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -9,29 +8,30 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestDealGivesEachPassageOneOwner(t *testing.T) {
-	all, err := passages()
+func TestBooksAreDealtBySeed(t *testing.T) {
+	s, err := openBooks(newLuck(1))
 	require.NoError(t, err)
-	s := deal(all, rand.New(rand.NewPCG(1, 0)))
-	count := map[string]int{}
-	for _, part := range [][]string{s.teacher, s.other, s.users, s.tests} {
+	bytes := 0
+	seen := map[string]bool{}
+	for _, part := range [][]string{s.teacher, s.other} {
 		for _, passage := range part {
-			count[passage]++
+			assert.False(t, seen[passage], "two owners: %.40q", passage)
+			seen[passage] = true
 		}
 	}
-	for _, passage := range all {
-		count[passage]--
-	}
-	for passage, n := range count {
-		assert.Zero(t, n, "%.40q", passage)
-	}
-	bytes := 0
 	for _, passage := range s.teacher {
 		bytes += len(passage)
 	}
 	assert.GreaterOrEqual(t, bytes, 3_000_000, "the teacher reads at least 3 MB")
-	assert.Equal(t, s, deal(all, rand.New(rand.NewPCG(1, 0))), "one seed, one deal")
-	assert.NotEqual(t, s, deal(all, rand.New(rand.NewPCG(2, 0))))
+	assert.Greater(t, len(s.users), 500)
+	assert.Greater(t, len(s.tests), 500)
+
+	again, err := openBooks(newLuck(1))
+	require.NoError(t, err)
+	assert.Equal(t, s, again, "one seed, one deal")
+	other, err := openBooks(newLuck(2))
+	require.NoError(t, err)
+	assert.NotEqual(t, s.teacher, other.teacher)
 }
 
 func TestBooksCarryNoForeignNotices(t *testing.T) {
@@ -44,6 +44,9 @@ func TestBooksCarryNoForeignNotices(t *testing.T) {
 }
 
 func TestOpeningsAreSevenWords(t *testing.T) {
-	got := openings([]string{"Too short, left out.\nOne two three four five six seven eight nine.", "A b c d e f g h"})
+	got := openings([]string{
+		"Too short, left out.\nOne two three four five six seven eight nine.",
+		"A b c d e f g h", "A b c d e f g once is enough",
+	})
 	assert.Equal(t, []string{"One two three four five six seven", "A b c d e f g"}, got)
 }

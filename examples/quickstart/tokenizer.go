@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"fmt"
 	"slices"
 	"strings"
@@ -58,6 +59,16 @@ func newTokenizer(texts []string) (*tokenizer, error) {
 // size returns the number of ids.
 func (t *tokenizer) size() int { return len(t.pieces) }
 
+// digest names the vocabulary.
+func (t *tokenizer) digest() (d [32]byte) {
+	h := sha256.New()
+	for _, piece := range t.pieces {
+		fmt.Fprintf(h, "%q\n", piece)
+	}
+	h.Sum(d[:0])
+	return d
+}
+
 // encode returns the ids of text. It never returns endOfText.
 func (t *tokenizer) encode(text string) []int32 {
 	ids := make([]int32, 0, len(text)/4+1)
@@ -71,6 +82,15 @@ func (t *tokenizer) encode(text string) []int32 {
 		}
 	}
 	return ids
+}
+
+// encodeAll returns the ids of each text.
+func (t *tokenizer) encodeAll(texts []string) [][]int32 {
+	sequences := make([][]int32, len(texts))
+	for i, text := range texts {
+		sequences[i] = t.encode(text)
+	}
+	return sequences
 }
 
 // decode returns the text of ids; endOfText and unknown ids have none.

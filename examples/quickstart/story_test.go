@@ -1,0 +1,132 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/dyetrace/dyetrace/verify"
+	"github.com/dyetrace/dyetrace/verify/collect"
+)
+
+// A stoppedClock makes transcripts, and with them seals and decoy keys, the same
+// in every run.
+type stoppedClock struct{}
+
+func (stoppedClock) Now() time.Time { return time.Unix(1_790_000_000, 0) }
+
+func (stoppedClock) Sleep(ctx context.Context, _ time.Duration) error { return ctx.Err() }
+
+// TestStory tells the story once, as the program does, and checks how it ends.
+func TestStory(t *testing.T) {
+	if testing.Short() {
+		t.Skip("ten seconds on two cores")
+	}
+	f, err := openFolder(t.TempDir())
+	require.NoError(t, err)
+	verdicts, err := tell(t.Context(), 1, stoppedClock{}, f, quiet())
+	require.NoError(t, err)
+	require.Len(t, verdicts, 3)
+	t.Run("conclusions", func(t *testing.T) { checkConclusions(t, verdicts) })
+	t.Run("tables", func(t *testing.T) { checkTables(t, verdicts) })
+	t.Run("lines", func(t *testing.T) { checkLines(t, verdicts) })
+	t.Run("files", func(t *testing.T) { checkFiles(t, f, verdicts) })
+}
+
+func checkConclusions(t *testing.T, verdicts []verdict) {
+	guilty := map[string]bool{"served": true, "diluted": true, "control": false}
+	for _, v := range verdicts {
+		require.Len(t, v.report.Findings, 3)
+		for _, f := range v.report.Findings {
+			what := v.name + ", " + f.Key
+			assert.Equal(t, guilty[v.name] && f.Key != wrongEpoch, f.Rejected, what)
+			assert.Empty(t, f.Void, what)
+			assert.Greater(t, f.Scored, 300, what)
+			assert.InDelta(t, 1, f.Decoys.Dispersion, 0.05, what)
+			// Without this power the control's result would say nothing.
+			assert.True(t, f.Power.Attainable, what)
+			assert.Less(t, f.Power.Detectable, 0.3, what)
+		}
+	}
+	diluted, served := verdicts[1].report.Finding(vendorLayer, verify.G1), verdicts[0].report.Finding(vendorLayer, verify.G1)
+	assert.Less(t, diluted.Effect.D, served.Effect.D, "dilution weakens the mark")
+}
+
+func checkTables(t *testing.T, verdicts []verdict) {
+	var b bytes.Buffer
+	require.NoError(t, writeTables(&b, verdicts))
+	text := b.String()
+	for _, v := range verdicts {
+		assert.Contains(t, text, "\n"+v.name+": trained on ")
+		assert.Contains(t, text, v.path)
+	}
+	assert.Equal(t, 4, strings.Count(text, "REJECTED"))
+	assert.Equal(t, 5, strings.Count(text, "not rejected"))
+	assert.NotContains(t, text, "VOID")
+	for line := range strings.SplitSeq(text, "\n") {
+		if !strings.Contains(line, "report of") { // its path is as long as it is
+			assert.LessOrEqual(t, len([]rune(line)), 100, line)
+		}
+	}
+}
+
+func checkLines(t *testing.T, verdicts []verdict) {
+	var b bytes.Buffer
+	require.NoError(t, writeLines(&b, verdicts))
+	lines := strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n")
+	require.Len(t, lines, 6)
+	for i, text := range lines {
+		var got map[string]any
+		require.NoError(t, json.Unmarshal([]byte(text), &got))
+		v := verdicts[i/2]
+		layer := []string{vendorLayer, epochLayer}[i%2]
+		want := v.report.Finding(layer, verify.G1)
+		assert.Equal(t, v.name, got["suspect"])
+		assert.Equal(t, layer, got["layer"])
+		assert.EqualValues(t, want.Scored, got["n_scored"])
+		assert.EqualValues(t, log10(want.LogP), got["log10_p"])
+		assert.Equal(t, want.Rejected, got["rejected"])
+		assert.Equal(t, layer == epochLayer, got["wrong_epoch"] != nil)
+	}
+}
+
+// checkFiles reads the files back and judges nothing: that they belong together
+// is enough for whoever gets them.
+func checkFiles(t *testing.T, f folder, verdicts []verdict) {
+	open := func(name ...string) *os.File {
+		file, err := os.Open(f.path(name...))
+		require.NoError(t, err)
+		t.Cleanup(func() { file.Close() })
+		return file
+	}
+	frame, err := collect.ReadFrame(open(frameFile))
+	require.NoError(t, err)
+	for _, v := range verdicts {
+		data, err := os.ReadFile(f.path(v.name, planFile))
+		require.NoError(t, err)
+		plan, err := verify.ParsePlan(data)
+		require.NoError(t, err)
+		task, err := plan.Task(frame)
+		require.NoError(t, err)
+		transcript, err := collect.ReadTranscript(open(v.name, transcriptFile))
+		require.NoError(t, err)
+		assert.Equal(t, task.Plan, transcript.Plan)
+		data, err = os.ReadFile(f.path(v.name, sealFile))
+		require.NoError(t, err)
+		seal, err := collect.ParseSeal(data)
+		require.NoError(t, err)
+		assert.NoError(t, seal.Check(transcript))
+		for _, name := range []string{reportFile, reportJSON} {
+			data, err := os.ReadFile(f.path(v.name, name))
+			require.NoError(t, err)
+			assert.Contains(t, string(data), seal.Digest.String())
+		}
+	}
+}

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"math"
+	"strings"
+
+	"github.com/dyetrace/dyetrace/verify"
+)
+
+// A verdict is what the verifier found out about a suspect, beside what its
+// owner knows.
+type verdict struct {
+	diet
+	report *verify.Report
+	path   string // of the report for people
+}
+
+// legend explains the tables.
+const legend = `
+A line tests the null hypothesis that the suspect is independent of that key. The wrong epoch,
+in which nothing was served, is a negative control. corrected: for all lines of the table, at
+%g together. effect: standard deviations per scored token. spread: how many times as wide as
+the null law %s decoy keys lie.
+`
+
+// writeTables writes a table for each suspect.
+func writeTables(w io.Writer, verdicts []verdict) error {
+	var b bytes.Buffer
+	for _, v := range verdicts {
+		v.writeTable(&b)
+	}
+	fmt.Fprintf(&b, legend, alpha, grouped(decoys))
+	_, err := w.Write(b.Bytes())
+	return err
+}
+
+const row = "  %-11s %6s %8s %10s %7s %7s  %-20s  %s\n"
+
+func (v verdict) writeTable(b *bytes.Buffer) {
+	fmt.Fprintf(b, "\n%s: trained on %s\n\n", v.name, v.what)
+	fmt.Fprintf(b, row, "key", "scored", "log10 p", "corrected", "effect", "spread", "would have detected", "null hypothesis")
+	for _, f := range v.report.Findings {
+		writeRow(b, f)
+	}
+	fmt.Fprintf(b, "\n  report of %d answers: %s\n", v.report.Answers.Complete, v.path)
+}
+
+func writeRow(b *bytes.Buffer, f verify.Finding) {
+	spread, detectable := "-", "nothing: too short"
+	if f.Decoys != nil {
+		spread = fmt.Sprintf("%.3f", f.Decoys.Dispersion)
+	}
+	if f.Power != nil && f.Power.Attainable {
+		detectable = fmt.Sprintf("effect %.2f or more", f.Power.Detectable)
+	}
+	outcome := "not rejected"
+	switch {
+	case len(f.Void) > 0:
+		outcome = "VOID: " + strings.Join(f.Void, "; ")
+	case f.Rejected:
+		outcome = "REJECTED"
+	}
+	fmt.Fprintf(b, row, f.Key, grouped(f.Scored), decimals(log10(f.LogP)), decimals(log10(f.Adjusted)),
+		decimals(f.Effect.D), spread, detectable, outcome)
+}
+
+// decimals writes x with two decimals, and no minus before zeros.
+func decimals(x float64) string {
+	if text := fmt.Sprintf("%.2f", x); text != "-0.00" {
+		return text
+	}
+	return "0.00"
+}
+
+// log10 turns a natural logarithm into one to base 10, and −0 into 0.
+func log10(x float64) float64 { return x/math.Ln10 + 0 }
