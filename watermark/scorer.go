@@ -36,27 +36,37 @@ func (s *Scorer) Fixed(window []Token, t Token) (score uint64, ok bool) {
 	return fixed(s.mark.scheme.Score(y.reader, y.place, t)), true
 }
 
-// Sum returns the sum of the scores of units in units of 2^-32, each rounded down,
-// as a 128-bit integer: what a detector of the mark would add up, in a fraction of
-// the time of as many calls of Fixed. Units without the mark count 0.
-func (s *Scorer) Sum(units []Unit) (hi, lo uint64) {
-	var sum fixedSum
-	var windows [aheadWindows][]Token
-	for len(units) > 0 {
-		n := min(len(windows), len(units))
-		for i, u := range units[:n] {
-			windows[i] = u.Window
+// Units is Fixed for many units at once, in a fraction of the time: it writes the
+// score of units[i] to dst[i], 0 where its window does not carry the mark, and
+// returns how many windows carry it. It scores the first min(len(units), len(dst))
+// units.
+func (s *Scorer) Units(units []Unit, dst []uint64) (scored int) {
+	reader := s.loc.lanes[0].reader
+	units = units[:min(len(units), len(dst))]
+	for i, u := range units {
+		if i%aheadWindows == 0 {
+			s.ahead(units[i:min(i+aheadWindows, len(units))])
 		}
-		s.loc.lanes[0].reader.Ahead(windows[:n])
-		for _, u := range units[:n] {
-			if score, ok := s.Fixed(u.Window, u.Token); ok {
-				sum.add(score)
-			}
+		score, ok := s.Fixed(u.Window, u.Token)
+		if dst[i] = score; ok {
+			scored++
 		}
-		units = units[n:]
 	}
-	s.loc.lanes[0].reader.Ahead(nil)
-	return sum.hi, sum.lo
+	reader.Ahead(nil)
+	return scored
+}
+
+// ahead tells the reader of the windows of units, those that are long enough.
+func (s *Scorer) ahead(units []Unit) {
+	var windows [aheadWindows][]Token
+	n, width := 0, s.mark.rules.Width
+	for _, u := range units {
+		if w := u.Window; len(w) >= width {
+			windows[n] = w[len(w)-width:]
+			n++
+		}
+	}
+	s.loc.lanes[0].reader.Ahead(windows[:n])
 }
 
 // Seed returns what the source hashes for token t after window, by which repeats

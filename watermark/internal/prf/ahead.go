@@ -11,8 +11,7 @@ type lookahead struct {
 	n, next   int
 }
 
-// Ahead says that windows, at most 8 of equal length, will be sought next in this
-// order, so that they can be hashed at once, and forgets what it said before. It
+// Ahead says that windows, at most 8, will be sought next in this order, so that they can be hashed at once, and forgets what it said before. It
 // changes nothing but the time: a window that is sought otherwise is hashed on its
 // own. The windows must stay as they are until they are sought or forgotten.
 func (r *Reader) Ahead(windows [][]int32) {
@@ -22,11 +21,16 @@ func (r *Reader) Ahead(windows [][]int32) {
 	if len(windows) < 3 || len(windows) > Ahead { // two are faster on their own
 		return
 	}
+	width := len(windows[0])
+	for _, w := range windows {
+		if len(w) != width || width < 1 || width > MaxWidth {
+			return
+		}
+	}
 	if r.ahead == nil {
 		r.ahead = new(lookahead)
 	}
 	a := r.ahead
-	width := len(windows[0])
 	for j, w := range windows {
 		for i, t := range w {
 			a.message[i][j] = uint32(t)
