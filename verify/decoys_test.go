@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -22,22 +23,22 @@ import (
 // seal and index [DecoysFollowTheSeal]; sums that depend on the number of
 // workers [JudgeIsDeterministic].
 
-// twoLayers is a case of 12 answers of a student of a vendor and an epoch layer,
+// twoLayers is a case of 10 answers of a student of a vendor and an epoch layer,
 // judged under both and under the key of another epoch.
 func twoLayers(t testing.TB, share float64, decoys int) *trialCase {
 	vendor, epoch, other, layout := newKey(t, 1), newKey(t, 2), newKey(t, 3), newKey(t, 4)
 	build := func(epoch watermark.Layer) *watermark.Layers {
 		l, err := watermark.NewLayers(layout,
-			watermark.Layer{Name: "vendor", Share: watermark.AllWindows / 2, Mark: newMark(t, vendor, watermark.Gumbel{}, 2)}, epoch)
+			watermark.Layer{Name: "vendor", Share: watermark.AllWindows / 2, Mark: newMark(t, vendor, watermark.Gumbel{}, 1)}, epoch)
 		require.NoError(t, err)
 		return l
 	}
-	layers := build(watermark.Layer{Name: "epoch", Share: watermark.AllWindows / 2, Mark: newMark(t, epoch, watermark.Gumbel{}, 2)})
-	wrong := build(watermark.Layer{Name: "epoch", Share: watermark.AllWindows / 2, Mark: newMark(t, other, watermark.Gumbel{}, 2)})
+	layers := build(watermark.Layer{Name: "epoch", Share: watermark.AllWindows / 2, Mark: newMark(t, epoch, watermark.Gumbel{}, 1)})
+	wrong := build(watermark.Layer{Name: "epoch", Share: watermark.AllWindows / 2, Mark: newMark(t, other, watermark.Gumbel{}, 1)})
 	rng := rand.New(rand.NewPCG(7, 7))
 	var answers []string
-	for range 12 {
-		answers = append(answers, text(student(t, layers, share, 120, token(rng.IntN(2048)), rng)...))
+	for range 10 {
+		answers = append(answers, text(student(t, layers, share, 70, token(rng.IntN(2048)), rng)...))
 	}
 	c := newCase(t, answers, nil)
 	c.key(t, "vendor", layers.Mark("vendor"), vendor)
@@ -52,7 +53,7 @@ func twoLayers(t testing.TB, share float64, decoys int) *trialCase {
 }
 
 func TestJudgeTellsStudentsApart(t *testing.T) {
-	c := twoLayers(t, 0.25, 1000)
+	c := twoLayers(t, 0.4, 1000)
 	c.Plan.Products = []verify.Product{{Name: "release", Test: verify.G1, Keys: []string{"vendor", "epoch"}}}
 	r := c.judge(t)
 	require.Len(t, r.Findings, 7)
@@ -79,7 +80,7 @@ func TestJudgeTellsStudentsApart(t *testing.T) {
 	assert.InDelta(t, v.LogE+e.LogE, p.LogE, 1e-12)
 	assert.InDelta(t, -p.LogE, p.LogP, 1e-12)
 	assert.Equal(t, v.Scored+e.Scored, p.Scored)
-	assert.InDelta(t, 0.6, v.Effect.D, 0.2)
+	assert.InDelta(t, 1, v.Effect.D, 0.3)
 	assert.Less(t, v.LogP, math.Log(verify.FarLevel))
 	assert.Equal(t, []string{"claims below 1e-9 need at least 10000 decoy keys, this one has 1000"}, v.Notes)
 	assert.Empty(t, r.Finding("other epoch", verify.G1).Notes)
@@ -137,7 +138,7 @@ func TestDecoysAreSharedOnlyWhereEqual(t *testing.T) {
 }
 
 // odd is a source of words whose decoys have words of another distribution: all
-// too high by a thirtieth.
+// too high by a twentieth of what is left above them.
 type odd struct {
 	seed  uint64
 	decoy bool
@@ -160,12 +161,12 @@ func (r *oddReader) Seek(w []watermark.Token) (watermark.Place, bool) {
 	r.window = uint64(w[len(w)-1])
 	return watermark.Place{Seed: r.window}, true
 }
-func (r *oddReader) Ahead([][]watermark.Token) {}
+func (r *oddReader) Ahead([][]watermark.Token)   {}
 func (r *oddReader) Seed(watermark.Token) uint64 { return r.window }
 func (r *oddReader) Word(_ int, t watermark.Token) uint64 {
 	word := rand.New(rand.NewPCG(r.seed, r.window<<32|uint64(uint32(t)))).Uint64()
 	if r.decoy {
-		return word + (math.MaxUint64-word)/30
+		return word + (math.MaxUint64-word)/20
 	}
 	return word
 }
@@ -182,7 +183,7 @@ func TestDecoysFromAnotherLawVoid(t *testing.T) {
 	c.Plan.Alpha = 0.999 // even then
 	f := c.judge(t).Finding("vendor", verify.G1)
 	require.NotEmpty(t, f.Void)
-	assert.Contains(t, f.Void[0], "decoy keys have mean z")
+	assert.Contains(t, strings.Join(f.Void, "; "), "decoy keys have mean z")
 	assert.False(t, f.Rejected)
 	assert.Zero(t, f.Adjusted)
 	assert.NotZero(t, f.LogP, "what was measured is still reported")

@@ -48,9 +48,9 @@ func TestJudgeIsCalibrated(t *testing.T) {
 			t.Parallel()
 			rng := rand.New(rand.NewPCG(1, 2))
 			var g1, g2, bet, layer []float64
-			runs := uint64(600)
+			runs := uint64(500)
 			if name == "gumbel" {
-				runs = 1500
+				runs = 1200
 			}
 			for i := range runs {
 				answers := clean(rng)

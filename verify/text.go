@@ -42,7 +42,7 @@ func (r *Report) writeHead(b *bytes.Buffer) {
 	}
 	fmt.Fprintf(b, "\n  frame logged %s\n", logged)
 	a := r.Answers
-	fmt.Fprintf(b, "  answers      %d complete, %d refused, %d empty, %d failed, %d missing; asked again %d times\n",
+	fmt.Fprintf(b, "  answers      %d complete, %d refused, %d empty, %d failed, %d missing; nothing came back %d times\n",
 		a.Complete, a.Refused, a.Empty, a.Failed, a.Missing, a.Unreached)
 	if len(r.Models) > 0 {
 		fmt.Fprintf(b, "  answered by  %s\n", strings.Join(r.Models, ", "))

@@ -1,0 +1,179 @@
+package verify_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/dyetrace/dyetrace/verify"
+	"github.com/dyetrace/dyetrace/verify/collect"
+	"github.com/dyetrace/dyetrace/watermark"
+	"github.com/dyetrace/dyetrace/watermark/keys"
+)
+
+// fullPlan is a plan with every field in use.
+func fullPlan(t testing.TB) *verify.Plan {
+	c := twoLayers(t, 0, 1000)
+	p := c.Plan
+	p.Sequence, p.Earlier = 2, 4
+	p.Probes = []string{"who are you?"}
+	p.Products = []verify.Product{{Name: "release", Test: verify.G1, Keys: []string{"vendor", "epoch"}}}
+	p.Void = verify.Voiding{Missing: 0.1, OneModel: true, SameProbes: true}
+	return p
+}
+
+func TestPlanSurvivesItsFile(t *testing.T) {
+	p := fullPlan(t)
+	require.Equal(t, 7, p.Size())
+	data, err := p.Encode()
+	require.NoError(t, err)
+	q, err := verify.ParsePlan(data)
+	require.NoError(t, err)
+	assert.Equal(t, p, q)
+	a, err := p.Digest()
+	require.NoError(t, err)
+	b, err := q.Digest()
+	require.NoError(t, err)
+	assert.Equal(t, a, b)
+	q.Earlier++
+	c, err := q.Digest()
+	require.NoError(t, err)
+	assert.NotEqual(t, a, c)
+}
+
+func TestPlanRefuses(t *testing.T) {
+	for want, spoil := range map[string]func(p *verify.Plan){
+		"verify: plan has no suspect, want a name":                                                           func(p *verify.Plan) { p.Suspect = "" },
+		`verify: plan holds "\xff", want valid UTF-8`:                                                        func(p *verify.Plan) { p.Nonce.Source = "\xff" },
+		`verify: plan holds "a\xff", want valid UTF-8`:                                                       func(p *verify.Plan) { p.Probes = []string{"a\xff"} },
+		`verify: plan has access "", want "text"`:                                                            func(p *verify.Plan) { p.Access = "" },
+		`verify: plan has access "mind", want "text"`:                                                        func(p *verify.Plan) { p.Access = "mind" },
+		"verify: plan has sequence number 0, want at least 1":                                                func(p *verify.Plan) { p.Sequence = 0 },
+		"verify: first plan on a suspect has 4 earlier tests, want 0":                                        func(p *verify.Plan) { p.Sequence = 1 },
+		"verify: plan number 6 has 4 earlier tests, want at least 5, one for each plan before it":            func(p *verify.Plan) { p.Sequence = 6 },
+		"verify: plan has no tokenizer, want a name and a digest":                                            func(p *verify.Plan) { p.Tokenizer.Digest = collect.Digest{} },
+		"verify: plan has no digest of a frame":                                                              func(p *verify.Plan) { p.Frame.Digest = collect.Digest{} },
+		"verify: plan asks 13 prompts, want 1 to 10, the size of the frame":                                  func(p *verify.Plan) { p.Frame.Ask = 13 },
+		"verify: plan asks 0 prompts, want 1 to 10, the size of the frame":                                   func(p *verify.Plan) { p.Frame.Ask = 0 },
+		"verify: nonce has a value without a source or a source without a value":                             func(p *verify.Plan) { p.Nonce.Source = "" },
+		"verify: plan has 0 keys, want at least 1":                                                           func(p *verify.Plan) { p.Keys = nil },
+		`verify: key name is "", want a name that no other key of the plan has`:                              func(p *verify.Plan) { p.Keys[0].Name = "" },
+		`verify: key name is "vendor", want a name that no other key of the plan has`:                        func(p *verify.Plan) { p.Keys[1].Name = "vendor" },
+		`verify: key "epoch" has words of kind "magic", want "cryptographic", "statistical" or "public key"`: func(p *verify.Plan) { p.Keys[1].Kind = "magic" },
+		`verify: key "vendor" has mark "", want a mark that no other key of the plan has`:                    func(p *verify.Plan) { p.Keys[0].Mark = "" },
+		"verify: plan has 0 tests, want at least 1":                                                          func(p *verify.Plan) { p.Tests = nil },
+		`verify: test is "R1", want "G1" or "G2"`:                                                            func(p *verify.Plan) { p.Tests[0].Name = "R1" },
+		"verify: test G2 is in the plan twice":                                                               func(p *verify.Plan) { p.Tests[0] = p.Tests[1] },
+		"verify: test G1 counts the first 5 scores, want 0 for G1 and at least 0 for G2":                     func(p *verify.Plan) { p.Tests[0].First = 5 },
+		"verify: test G2 counts the first -5 scores, want 0 for G1 and at least 0 for G2":                    func(p *verify.Plan) { p.Tests[1].First = -5 },
+		"want some exactly if G2 is a test":                                                                  func(p *verify.Plan) { p.Served = verify.ServedPlan{} },
+		"verify: plan names 10 served answers with digest":                                                   func(p *verify.Plan) { p.Tests = p.Tests[:1] },
+		`verify: product name is "epoch", want a name that no key and no other product has`:                  func(p *verify.Plan) { p.Products[0].Name = "epoch" },
+		`verify: product "release" is of test "G3", want a test of the plan`:                                 func(p *verify.Plan) { p.Products[0].Test = "G3" },
+		`verify: product "release" has 1 keys, want at least 2`:                                              func(p *verify.Plan) { p.Products[0].Keys = []string{"vendor"} },
+		`verify: product "release" has key "vendor", want different keys of the plan`:                        func(p *verify.Plan) { p.Products[0].Keys = []string{"vendor", "vendor"} },
+		`verify: product "release" has key "release", want different keys of the plan`:                       func(p *verify.Plan) { p.Products[0].Keys = []string{"vendor", "release"} },
+		"verify: plan: evidence: alpha is 0, want more than 0 and less than 1":                               func(p *verify.Plan) { p.Alpha = 0 },
+		"verify: plan has 999 decoy keys, want 1000 to 1000000, or 0 for none":                               func(p *verify.Plan) { p.Decoys = 999 },
+		"verify: plan has -1 decoy keys, want 1000 to 1000000, or 0 for none":                                func(p *verify.Plan) { p.Decoys = -1 },
+		"verify: share of missing answers is 1.5, want 0 to 1":                                               func(p *verify.Plan) { p.Void.Missing = 1.5 },
+	} {
+		p := fullPlan(t)
+		spoil(p)
+		assert.ErrorContains(t, p.Check(), want)
+		_, err := p.Encode()
+		assert.ErrorContains(t, err, want)
+		_, err = p.Digest()
+		assert.ErrorContains(t, err, want)
+	}
+}
+
+func TestParsePlanRefuses(t *testing.T) {
+	data, err := fullPlan(t).Encode()
+	require.NoError(t, err)
+	file := string(data)
+	for name, c := range map[string]struct{ old, new, want string }{
+		"schema":     {"dyetrace/plan/1", "dyetrace/plan/2", `verify: plan has schema "dyetrace/plan/2", want "dyetrace/plan/1"`},
+		"unknown":    {`"suspect"`, `"guilt":1,"suspect"`, `verify: plan: json: unknown field "guilt"`},
+		"cut":        {file[len(file)-20:], "", "verify: plan does not end with a newline: cut off"},
+		"cut line":   {file[len(file)-20:], "\n", "verify: plan: cut off after "},
+		"space":      {`,"access"`, `, "access"`, "verify: plan: not in canonical form"},
+		"number":     {`"alpha":0.001`, `"alpha":1e-3`, "verify: plan: not in canonical form"},
+		"digest":     {`"digest":"`, `"digest":"0`, "collect: digest has 65 characters, want 64"},
+		"checked":    {`"alpha":0.001`, `"alpha":2`, "verify: plan: evidence: alpha is 2, want more than 0 and less than 1"},
+		"twice":      {`"sequence":2`, `"sequence":1,"sequence":2`, "verify: plan: not in canonical form"},
+		"commitment": {"dyetrace_commitment1_", "dyetrace_id1_", "verify: plan: "},
+	} {
+		bad := strings.Replace(file, c.old, c.new, 1)
+		require.NotEqual(t, file, bad, name)
+		_, err := verify.ParsePlan([]byte(bad))
+		assert.ErrorContains(t, err, c.want, name)
+	}
+	_, err = verify.ParsePlan(nil)
+	assert.EqualError(t, err, "verify: plan does not end with a newline: cut off")
+}
+
+// A plan changed by a single bit is another plan or none.
+func TestPlanDigestCoversEveryByte(t *testing.T) {
+	p := fullPlan(t)
+	want, err := p.Digest()
+	require.NoError(t, err)
+	data, err := p.Encode()
+	require.NoError(t, err)
+	for i := range data {
+		bad := append([]byte(nil), data...)
+		bad[i] ^= 1
+		q, err := verify.ParsePlan(bad)
+		if err != nil {
+			continue
+		}
+		d, err := q.Digest()
+		require.NoError(t, err)
+		assert.NotEqual(t, want, d, "byte %d", i)
+	}
+}
+
+func TestTaskRefusesAnotherFrame(t *testing.T) {
+	p := fullPlan(t)
+	other, err := collect.NewFrame([]string{"a", "b"})
+	require.NoError(t, err)
+	_, err = p.Task(other)
+	assert.ErrorContains(t, err, "verify: frame has 2 prompts and digest "+other.Digest().String()+", want 10 and "+p.Frame.Digest.String())
+	_, err = p.Task(nil)
+	assert.EqualError(t, err, "verify: there is no frame of prompts")
+	p.Alpha = 7
+	_, err = p.Task(other)
+	assert.ErrorContains(t, err, "alpha is 7")
+}
+
+func TestCommitRefusesAnotherKey(t *testing.T) {
+	key, other := newKey(t, 1), newKey(t, 2)
+	mark := newMark(t, key, watermark.Gumbel{}, 3)
+	_, err := verify.Commit("vendor", mark, other, [32]byte{1})
+	assert.EqualError(t, err, `verify: key "vendor" is `+other.ID().String()+", its mark was made with "+key.ID().String())
+	_, err = verify.Commit("vendor", nil, key, [32]byte{1})
+	assert.EqualError(t, err, `verify: key "vendor" has no mark`)
+	_, err = verify.Commit("vendor", mark, keys.Key{}, [32]byte{1})
+	assert.ErrorContains(t, err, "its mark was made with")
+	k, err := verify.Commit("vendor", mark, key, [32]byte{1})
+	require.NoError(t, err)
+	assert.True(t, k.Commitment.Verify(key, [32]byte{1}))
+}
+
+// The digest of served answers separates what a careless encoding would run
+// together, and sees order and prompts.
+func TestServedDigestSeparates(t *testing.T) {
+	seen := map[collect.Digest]int{}
+	for i, texts := range [][]watermark.Text{
+		{}, {{}}, {{}, {}}, {{Tokens: []token{1, 2}}}, {{Tokens: []token{2, 1}}}, {{Tokens: []token{1}}, {Tokens: []token{2}}},
+		{{Tokens: []token{2}}, {Tokens: []token{1}}}, {{Prompt: []token{1}, Tokens: []token{2}}}, {{Prompt: []token{1}, PromptKnown: true, Tokens: []token{2}}},
+		{{PromptKnown: true, Tokens: []token{1, 2}}}, {{Prompt: []token{1, 2}}},
+	} {
+		d := verify.ServedDigest(texts)
+		before, ok := seen[d]
+		assert.False(t, ok, "%d and %d", before, i)
+		seen[d] = i
+	}
+}
