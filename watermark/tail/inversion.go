@@ -1,9 +1,6 @@
 package tail
 
-import (
-	"math"
-	"math/cmplx"
-)
+import "math"
 
 // A gammaTerm is one summand w·Gamma(m, 1), w != 0 of either sign, m > 0.
 type gammaTerm struct{ w, m float64 }
@@ -104,70 +101,110 @@ func (s gammaSum) saddle(x, pole float64) float64 {
 //
 // It is the inversion integral (1/2πi) ∫ e^{K(t) − tx} dt/t along a path through the saddle point θ of its integrand, pole included: θ > 0 gives the upper tail, θ < 0
 // the lower one. (S. O. Rice, Distribution of quadratic forms in normal random variables, 1980; C. W. Helstrom, Calculating error probabilities for intersymbol and
-// cochannel interference, 1986.) The path is Helstrom's parabola, which follows the steepest descent and runs to where e^{−tx} vanishes, so nothing cancels and the
-// answer is as accurate as its exponent. Beyond 1e12 nats the integral is left out: its exponent alone is Chernoff's bound, off by less than 1e-10 of itself.
+// cochannel interference, 1986.) The path follows the steepest descent and runs to where e^{−tx} vanishes, so nothing cancels and the answer is as accurate as its
+// exponent. Where the integral is left out, beyond 1e12 nats or because it did not settle, the answer is Chernoff's bound for the upper tail and 0 for the lower one.
 func (s gammaSum) tail(x float64) tailPart {
 	mean, _, _ := s.moments()
 	theta := s.saddle(x, 1)
 	part := tailPart{prefix: s.exponent(theta, x, mean), upper: x >= mean}
-	if _, hi := s.domain(); theta < hi*(1-closest) {
-		part.ratio = math.Log(s.contour(theta, x))
+	if _, hi := s.domain(); theta > hi*(1-closest) {
+		return part
+	}
+	if integral, ok := s.contour(theta, x); ok {
+		part.ratio = math.Log(integral)
+	} else if !part.upper {
+		part.ratio = math.Inf(-1)
 	}
 	return part
 }
 
-// contour returns the integral along the path through theta, without e^{K(θ) − θx}. The step is halved until that changes nothing: halving squares the error.
-func (s gammaSum) contour(theta, x float64) float64 {
+// contour returns the integral along a path through theta, without e^{K(θ) − θx}, and whether it could be found.
+//
+// On a straight path the integrand falls from the start, but maybe slowly and swinging; a path that bends to the right ends sooner, and if it follows
+// the steepest descent the integrand falls on it too. With weights of both signs that descent may turn again further out, so a path that climbs is unbent until it does not.
+func (s gammaSum) contour(theta, x float64) (integral float64, ok bool) {
 	_, k2, k3 := s.slopes(theta)
-	c := 1 / math.Sqrt(k2+1/(theta*theta))
-	bend := k3 / (6 * k2)
+	path := saddlePath{law: s, theta: theta, x: x, scale: 1 / math.Sqrt(k2+1/(theta*theta))}
+	path.bend = path.scale * k3 / (6 * k2)
 	if lo, _ := s.domain(); lo > math.Inf(-1) {
-		bend = max(bend, math.Sqrt(k2)/20)
+		path.bend = path.scale * max(k3/(6*k2), math.Sqrt(k2)/20)
 	}
-	path := helstromPath{law: s, theta: theta, x: x, c: c, beta: c * bend}
-	step := 0.15
-	integral := step * (0.5 + path.sum(step, step))
-	for range 10 {
-		finer := 0.5 * (integral + step*path.sum(0.5*step, step))
-		settled := math.Abs(finer-integral) <= 1e-9*finer
-		integral, step = finer, 0.5*step
-		if settled {
-			break
+	for range 12 {
+		if sum, ok := path.integrate(); ok {
+			return sum * path.scale / (math.Pi * math.Abs(theta)), true
 		}
+		path.bend /= 4
 	}
-	return integral * c / (math.Pi * math.Abs(theta))
+	return 0, false
 }
 
-// A helstromPath is the contour t = θ + c(is + βs²), s = sinh v, on which the integrand falls like a Gaussian or faster in s and the trapezoidal rule in v converges
-// exponentially. c = ψ”^{−½} for the whole exponent ψ, βc^{-1} = K”'/(6K”).
-type helstromPath struct {
-	law               gammaSum
-	theta, x, c, beta float64
+// A saddlePath is the hyperbola t = θ + scale·(is + slope·(√(r² + s²) − r)), r = slope/(2·bend), near its vertex the parabola is + bend·s² of steepest descent. s = sinh v.
+type saddlePath struct {
+	law                   gammaSum
+	theta, x, scale, bend float64
+}
+
+// slope of the ends of the path from the vertical. Up to 1 a cluster of many small weights, e^{t²} in effect, falls along it.
+const slope = 0.6
+
+// integrate returns the integral of the real part over v > 0, by the trapezoidal rule with a step that is halved until it no longer matters: the integrand is
+// analytic about the real axis, so halving the step squares the error. ok is false if the path climbs or the sum does not settle.
+func (p *saddlePath) integrate() (integral float64, ok bool) {
+	step := 0.15
+	sum, ok := p.sum(step, step)
+	if !ok {
+		return 0, false
+	}
+	integral = step * (0.5 + sum)
+	for range 10 {
+		sum, ok = p.sum(0.5*step, step)
+		if !ok {
+			return 0, false
+		}
+		finer := 0.5 * (integral + step*sum)
+		if math.Abs(finer-integral) <= 1e-11*finer {
+			return finer, true
+		}
+		integral, step = finer, 0.5*step
+	}
+	return 0, false
 }
 
 // sum adds up the real part of the integrand, 1 at v = 0, at first, first+step, … until it has died away.
-func (p *helstromPath) sum(first, step float64) float64 {
-	sum := 0.0
+func (p *saddlePath) sum(first, step float64) (sum float64, ok bool) {
+	turn := 2 * p.bend / slope
 	for k := 0.0; ; k++ {
 		v := first + k*step
 		s, ds := math.Sinh(v), math.Cosh(v)
-		delta := complex(p.c*p.beta*s*s, p.c*s)
-		power := complex(-p.x*real(delta), -p.x*imag(delta))
-		for _, g := range p.law {
-			r := -g.w / g.gap(p.theta)
-			l := clog1p(complex(r*real(delta), r*imag(delta)))
-			power -= complex(g.m*real(l), g.m*imag(l))
+		root := math.Sqrt(1 + turn*turn*s*s)
+		right, up := p.scale*2*p.bend*s*s/(1+root), p.scale*s
+		height, phase := p.logRatio(right, up)
+		if height > 0.5 {
+			return 0, false
 		}
-		value := cmplx.Exp(power) / (1 + complex(real(delta)/p.theta, imag(delta)/p.theta)) * complex(ds, -2*p.beta*s*ds)
-		sum += real(value)
-		if !(math.Abs(real(value))+math.Abs(imag(value)) > 1e-18) || v > 40 {
-			return sum
+		sin, cos := math.Sincos(phase)
+		size := math.Exp(height) * ds
+		sum += size * (cos + sin*2*p.bend*s/root)
+		if size*(1+slope) < 1e-18 || v > 40 {
+			return sum, true
 		}
 	}
 }
 
-// clog1p returns ln(1+z) for |arg(1+z)| < π.
-func clog1p(z complex128) complex128 {
-	a, b := real(z), imag(z)
-	return complex(0.5*math.Log1p(a*(2+a)+b*b), math.Atan2(b, 1+a))
+// logRatio returns ln of the integrand at θ + right + i·up over that at θ, as modulus and phase.
+func (p *saddlePath) logRatio(right, up float64) (height, phase float64) {
+	l, arg := logOnePlus(right/p.theta, up/p.theta)
+	height, phase = -p.x*right-l, -p.x*up-arg
+	for _, g := range p.law {
+		r := -g.w / g.gap(p.theta)
+		l, arg = logOnePlus(r*right, r*up)
+		height -= g.m * l
+		phase -= g.m * arg
+	}
+	return height, phase
+}
+
+// logOnePlus returns modulus and phase of ln(1 + a + ib).
+func logOnePlus(a, b float64) (modulus, phase float64) {
+	return 0.5 * math.Log1p(a*(2+a)+b*b), math.Atan2(b, 1+a)
 }
