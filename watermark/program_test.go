@@ -19,9 +19,6 @@ type program struct {
 	real   [3]*watermark.Session
 	naive  [3]*naiveSession
 	steps  int
-	// Lengths at which a session of that double has stood, for Rewind: prompts
-	// come and go as a whole.
-	stops [3][]int
 }
 
 func runProgram(t testing.TB, w world, script []byte) {
@@ -64,16 +61,13 @@ func (p *program) step() {
 		}
 		require.NoError(p.t, real.Accept(x))
 		naive.push(true, x)
-		p.stops[i] = append(p.stops[i], len(naive.tokens))
 	case 9, 10: // a draft is rejected
-		stops := p.stops[i]
-		n := len(stops) - 1 - p.next(min(4, len(stops)))
+		n := len(naive.tokens) - p.next(min(5, len(naive.tokens)+1))
 		if op == 10 && p.next(4) == 0 {
-			n = p.next(len(stops))
+			n = p.next(len(naive.tokens) + 1)
 		}
-		require.NoError(p.t, real.Rewind(stops[n]))
-		naive.rewind(stops[n])
-		p.stops[i] = stops[:n+1]
+		require.NoError(p.t, real.Rewind(n))
+		naive.rewind(n)
 	case 11:
 		if p.next(4) > 0 {
 			break
@@ -81,10 +75,9 @@ func (p *program) step() {
 		x := p.tokens(p.next(4))
 		require.NoError(p.t, real.AcceptPrompt(x))
 		naive.push(false, x...)
-		p.stops[i] = append(p.stops[i], len(naive.tokens))
 	case 12, 13:
 		require.NoError(p.t, p.real[j].CopyFrom(real))
-		p.naive[j], p.stops[j] = naive.clone(), append([]int(nil), p.stops[i]...)
+		p.naive[j] = naive.clone()
 	case 14:
 		if len(naive.forks) == 2 {
 			break
@@ -93,7 +86,7 @@ func (p *program) step() {
 		f.i = p.next(f.n)
 		s, err := real.Fork(f.i, f.n)
 		require.NoError(p.t, err)
-		p.real[j], p.naive[j], p.stops[j] = s, naive.clone(), append([]int(nil), p.stops[i]...)
+		p.real[j], p.naive[j] = s, naive.clone()
 		p.naive[j].forks = append(p.naive[j].forks, f)
 	case 15:
 		if p.next(4) == 0 {
@@ -123,7 +116,6 @@ func (p *program) reset(i int, open bool) {
 		require.NoError(p.t, p.real[i].Reset(opt))
 	}
 	p.naive[i] = p.world.naive(opt)
-	p.stops[i] = []int{len(opt.Prompt)}
 }
 
 func (p *program) compare(i int) {
