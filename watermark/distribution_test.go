@@ -39,6 +39,7 @@ var unbiased = []watermark.Scheme{
 // Over keys, after one window, a token has the model's distribution; with two keys
 // so it has in each role of speculative decoding.
 func TestTokenDistributionOverKeys(t *testing.T) {
+	t.Parallel()
 	logits := zipfLogits(40)
 	p := softmax(logits)
 	for _, scheme := range unbiased {
@@ -66,6 +67,7 @@ func TestTokenDistributionOverKeys(t *testing.T) {
 // Under one key, after distinct windows, too; and so has a pair of tokens in a
 // row, the second after the first.
 func TestTokenDistributionOverWindows(t *testing.T) {
+	t.Parallel()
 	logits := zipfLogits(40)
 	p := softmax(logits)
 	for _, scheme := range unbiased {
@@ -119,6 +121,7 @@ func pairProbabilities(p []float64) []float64 {
 // candidates green with probability gamma on its own, the expected distribution
 // is an average over 64 lists.
 func TestGreenListDistributionIsThePredicted(t *testing.T) {
+	t.Parallel()
 	logits := []float32{1, 0.5, 0, -0.5, -1, 2}
 	for _, g := range []watermark.GreenList{{Gamma: 0.25, Delta: 2}, {Gamma: 0.4, Delta: 1}, {Gamma: 0.9, Delta: 5}} {
 		want := make([]float64, len(logits))
@@ -154,6 +157,7 @@ func TestGreenListDistributionIsThePredicted(t *testing.T) {
 // Plain draws are ordinary sampling: over positions of one request and over
 // requests at one position, in every role.
 func TestPlainDrawsAreTheModels(t *testing.T) {
+	t.Parallel()
 	logits := zipfLogits(40)
 	p := softmax(logits)
 	w := testMark(t, 1, watermark.Gumbel{})
@@ -183,6 +187,7 @@ func TestPlainDrawsAreTheModels(t *testing.T) {
 // The roles' plain draws are independent of each other: a recovery says nothing
 // of the draft. So are siblings' after a fork.
 func TestPlainDrawsOfRolesAreIndependent(t *testing.T) {
+	t.Parallel()
 	const k = 4
 	logits := make([]float32, k)
 	w := testMark(t, 1, watermark.Gumbel{})

@@ -1,7 +1,6 @@
 package watermark_test
 
 import (
-	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
 	"encoding/binary"
@@ -26,7 +25,7 @@ const (
 // naiveWords are the words dyetrace/1 as their specification reads, one block
 // and one big integer at a time: what the package's own are held against.
 type naiveWords struct {
-	window       []byte
+	window       naiveHash
 	coarse, fine cipher.Block
 }
 
@@ -38,26 +37,33 @@ func newNaiveWords(t testing.TB, key keys.Key, family, stream, width byte) naive
 	require.NoError(t, err)
 	fine, err := aes.NewCipher(b[48:64])
 	require.NoError(t, err)
-	return naiveWords{bytes.Clone(b[:32]), coarse, fine}
+	return naiveWords{newNaiveHash(t, b[:32]), coarse, fine}
 }
 
-func keyedHash(key []byte, tokens []watermark.Token) []byte {
+// A naiveHash is a keyed hash of tokens, for one goroutine.
+type naiveHash struct{ hasher *blake3.Hasher }
+
+func newNaiveHash(t testing.TB, key []byte) naiveHash {
+	t.Helper()
 	h, err := blake3.NewKeyed(key)
-	if err != nil {
-		panic(err)
-	}
+	require.NoError(t, err)
+	return naiveHash{h}
+}
+
+func (h naiveHash) sum(tokens []watermark.Token) []byte {
+	h.hasher.Reset()
 	for _, t := range tokens {
-		_, _ = h.Write(binary.LittleEndian.AppendUint32(nil, uint32(t)))
+		_, _ = h.hasher.Write(binary.LittleEndian.AppendUint32(nil, uint32(t)))
 	}
-	return h.Sum(nil)[:32]
+	return h.hasher.Sum(nil)[:32]
 }
 
 func (n naiveWords) seed(window []watermark.Token) uint64 {
-	return binary.LittleEndian.Uint64(keyedHash(n.window, window))
+	return binary.LittleEndian.Uint64(n.window.sum(window))
 }
 
 func (n naiveWords) word(window []watermark.Token, t watermark.Token) uint64 {
-	p := keyedHash(n.window, window)
+	p := n.window.sum(window)
 	counter := new(big.Int).SetBytes(p[:16])
 	counter.Add(counter, big.NewInt(int64(t/16)))
 	counter.Mod(counter, new(big.Int).Lsh(big.NewInt(1), 128))

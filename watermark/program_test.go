@@ -176,6 +176,7 @@ func programWorlds(t testing.TB) []world {
 // what a session draws that was told the same without detours. Sessions begin
 // with room for one or two tokens, so that their tables grow on the way.
 func TestPrograms(t *testing.T) {
+	t.Parallel()
 	rounds := 40
 	if testing.Short() {
 		rounds = 15

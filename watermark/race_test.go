@@ -196,6 +196,7 @@ func checkSample(t *testing.T, s *watermark.Session, ids []watermark.Token, logi
 // by the specification's letter takes too long for all, the noise that Perturb
 // writes for every candidate picks out those near the greatest sum.
 func TestRaceNativeLarge(t *testing.T) {
+	t.Parallel()
 	const width = 2
 	key := testKey(t, 3)
 	w, err := watermark.New(key, watermark.Gumbel{}, watermark.Options{Width: width})

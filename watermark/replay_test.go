@@ -18,7 +18,7 @@ import (
 // marked, by which layer, and what a race chooses there.
 type naiveSession struct {
 	layers []naiveLayer
-	gate   []byte // nil: one layer
+	gate   *naiveHash // nil: one layer
 	opt    watermark.SessionOptions
 	tokens []watermark.Token
 	answer []bool // tokens[i] is the model's, not a prompt's
@@ -35,7 +35,7 @@ type naiveLayer struct {
 // A naiveFork is sibling i of n.
 type naiveFork struct{ i, n int }
 
-func newNaiveSession(layers []naiveLayer, gate []byte, opt watermark.SessionOptions) *naiveSession {
+func newNaiveSession(layers []naiveLayer, gate *naiveHash, opt watermark.SessionOptions) *naiveSession {
 	n := &naiveSession{layers: layers, gate: gate, opt: opt, role: opt.Role}
 	n.push(false, opt.Prompt...)
 	return n
@@ -67,7 +67,7 @@ func (n *naiveSession) place(part []watermark.Token) (layer naiveLayer, window [
 		if len(part) < width {
 			return layer, nil, false
 		}
-		g := binary.LittleEndian.Uint64(keyedHash(n.gate, part[len(part)-width:])) >> 32
+		g := binary.LittleEndian.Uint64(n.gate.sum(part[len(part)-width:])) >> 32
 		layer = n.layers[slices.IndexFunc(n.layers, func(y naiveLayer) bool { return g < y.end })]
 	}
 	if len(part) < layer.width {
@@ -158,8 +158,9 @@ func singleWorld(t testing.TB, scheme watermark.Scheme, family byte, width, alph
 func layeredWorld(t testing.TB, alphabet int, widths ...int) world {
 	t.Helper()
 	layout := testKey(t, 22)
-	gate := make([]byte, 32)
-	require.NoError(t, layout.Expand("dyetrace 2026-11-23 layout/1", nil, gate))
+	var secret [32]byte
+	require.NoError(t, layout.Expand("dyetrace 2026-11-23 layout/1", nil, secret[:]))
+	gate := newNaiveHash(t, secret[:])
 	var layers []watermark.Layer
 	var naive []naiveLayer
 	shares, end := watermark.Shares(make3(len(widths))...), uint64(0)
@@ -175,7 +176,7 @@ func layeredWorld(t testing.TB, alphabet int, widths ...int) world {
 	require.NoError(t, err)
 	return world{
 		name: fmt.Sprintf("layers of widths %v", widths), open: l.NewSession, race: true, alphabet: alphabet,
-		naive: func(opt watermark.SessionOptions) *naiveSession { return newNaiveSession(naive, gate, opt) },
+		naive: func(opt watermark.SessionOptions) *naiveSession { return newNaiveSession(naive, &gate, opt) },
 	}
 }
 

@@ -196,6 +196,7 @@ func transitions(t testing.TB, scheme watermark.Scheme, runs int) (x float64, df
 // text has the large model's distribution over keys. The same test sees what a
 // single key would do: its recovery is correlated with the rejected draft.
 func TestSpeculativeDualKeepsTheDistribution(t *testing.T) {
+	t.Parallel()
 	runs := 900
 	if testing.Short() {
 		runs = 400
