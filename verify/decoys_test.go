@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"runtime"
@@ -19,7 +20,8 @@ import (
 
 // Mutants killed in this file, each by the test in brackets: decoys of another
 // law taken for good [DecoysFromAnotherLawVoid]; decoys shared between readings
-// that differ [DecoysAreSharedOnlyWhereEqual]; decoys drawn from anything but
+// or marks
+// that differ [DecoysOfDifferentMarks]; decoys drawn from anything but
 // seal and index [DecoysFollowTheSeal]; sums that depend on the number of
 // workers [JudgeIsDeterministic].
 
@@ -137,19 +139,54 @@ func TestDecoysAreSharedOnlyWhereEqual(t *testing.T) {
 	}
 }
 
-// odd is a source of words whose decoys have words of another distribution: all
-// too high by a twentieth of what is left above them.
+// Marks of another scheme on the same windows, and marks whose key decides which
+// windows they carry: each has decoys of its own.
+func TestDecoysOfDifferentMarks(t *testing.T) {
+	gated := func(seed uint64) *watermark.Watermark {
+		m, err := watermark.Build(odd{seed: seed, gate: true}, watermark.Gumbel{}, watermark.Rules{Width: 1})
+		require.NoError(t, err)
+		return m
+	}
+	key := newKey(t, 1)
+	marks := []*watermark.Watermark{newMark(t, key, watermark.Gumbel{}, 1), newMark(t, key, watermark.GreenList{Gamma: 0.5, Delta: 2}, 1), gated(1), gated(2)}
+	judge := func(marks []*watermark.Watermark) *verify.Report {
+		c := newCase(t, clean(rand.New(rand.NewPCG(3, 1))), nil)
+		c.Plan.Tests = []verify.Test{{Name: verify.G1}}
+		c.Plan.Decoys = 1000
+		for i, m := range marks {
+			name := string(rune('a' + i))
+			c.Plan.Keys = append(c.Plan.Keys, verify.KeyPlan{Name: name, Mark: m.ID(), Kind: m.Info().Kind})
+			c.Keys = append(c.Keys, verify.Opened{Name: name, Mark: m})
+		}
+		return c.judge(t)
+	}
+	r := judge(marks)
+	for i, f := range r.Findings {
+		assert.Empty(t, f.Void, "%d", i)
+		assert.InDelta(t, 1, f.Decoys.Dispersion, 0.12, "%d", i)
+	}
+	assert.NotEqual(t, r.Findings[2].Scored, r.Findings[3].Scored)
+	assert.NotEqual(t, r.Findings[2].Decoys.Spread, r.Findings[3].Decoys.Spread)
+}
+
+// odd is a source of words that is not the native one. Its key may decide which
+// windows carry the mark, and its decoys may have words of another distribution:
+// all too high by a twentieth of what is left above them.
 type odd struct {
-	seed  uint64
-	decoy bool
+	seed              uint64
+	gate, skew, decoy bool
 }
 
 func (o odd) Info() watermark.SourceInfo {
-	return watermark.SourceInfo{Name: "odd", KeyID: "odd", Kind: watermark.Statistical}
+	id := fmt.Sprint("odd ", o.seed)
+	if o.decoy {
+		id = "decoy"
+	}
+	return watermark.SourceInfo{Name: "odd", KeyID: id, Kind: watermark.Statistical}
 }
 func (o odd) Open() watermark.Reader { return &oddReader{odd: o} }
 func (o odd) Decoy(seed [32]byte) watermark.Source {
-	return odd{seed: rand.New(rand.NewChaCha8(seed)).Uint64(), decoy: true}
+	return odd{seed: rand.New(rand.NewChaCha8(seed)).Uint64(), skew: o.skew, decoy: true}
 }
 
 type oddReader struct {
@@ -159,13 +196,13 @@ type oddReader struct {
 
 func (r *oddReader) Seek(w []watermark.Token) (watermark.Place, bool) {
 	r.window = uint64(w[len(w)-1])
-	return watermark.Place{Seed: r.window}, true
+	return watermark.Place{Seed: r.window}, !r.gate || rand.New(rand.NewPCG(r.seed, r.window)).Uint64()%4 != 0
 }
 func (r *oddReader) Ahead([][]watermark.Token)   {}
 func (r *oddReader) Seed(watermark.Token) uint64 { return r.window }
 func (r *oddReader) Word(_ int, t watermark.Token) uint64 {
 	word := rand.New(rand.NewPCG(r.seed, r.window<<32|uint64(uint32(t)))).Uint64()
-	if r.decoy {
+	if r.decoy && r.skew {
 		return word + (math.MaxUint64-word)/20
 	}
 	return word
@@ -173,7 +210,7 @@ func (r *oddReader) Word(_ int, t watermark.Token) uint64 {
 func (r *oddReader) Coarse(int, []watermark.Token, watermark.Token, []byte) bool { return false }
 
 func TestDecoysFromAnotherLawVoid(t *testing.T) {
-	mark, err := watermark.Build(odd{seed: 1}, watermark.Gumbel{}, watermark.Rules{Width: 1})
+	mark, err := watermark.Build(odd{seed: 1, skew: true}, watermark.Gumbel{}, watermark.Rules{Width: 1})
 	require.NoError(t, err)
 	c := newCase(t, clean(rand.New(rand.NewPCG(1, 1))), nil)
 	c.Plan.Keys = []verify.KeyPlan{{Name: "vendor", Mark: mark.ID(), Kind: watermark.Statistical}}

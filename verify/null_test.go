@@ -15,8 +15,8 @@ import (
 // Mutants killed in this file, each by the test in brackets:
 // prompts not skipped [PromptWindowsAreNotScored];
 // G2 with all survivors against the law of as many [PresenceFilterNeedsItsOrder];
-// G2's first N in the suspect's order, in the order of seeds, by the last
-// occurrence [same]; G2's missing scores not counted [same]; G2 without N by the
+// G2's first N in the suspect's order or backwards [same]; by
+// the last occurrence [PresenceFilterGoesByFirstOccurrence]; G2's missing scores not counted [same]; G2 without N by the
 // tail in place of the e-value [same];
 // tail at N−1 scores, sums rounded up to whole nats, duplicates scored
 // [JudgeIsCalibrated].
@@ -201,5 +201,35 @@ func TestPresenceFilterNeedsItsOrder(t *testing.T) {
 		// 100 are expected of an honest test, 150 by chance once in a million.
 		assert.Greater(t, small, 150, "%s do not convict: the test has lost its point", name)
 		t.Logf("%s: %d of %d p-values of a clean suspect are at most 0.05", name, small, n)
+	}
+}
+
+// Windows are ranked by where they first occur in the served answers, whatever
+// comes there, and not by where they last do.
+func TestPresenceFilterGoesByFirstOccurrence(t *testing.T) {
+	key := newKey(t, 1)
+	mark := newMark(t, key, watermark.Gumbel{}, 1)
+	c := newCase(t, []string{text(9, 2, 50, 1, 60, 70), text(1, 61)}, nil)
+	c.key(t, "vendor", mark, key)
+	c.serve([]token{5, 3, 1, 80, 2, 81}, []token{1, 82, 4, 83})
+	var want []float64
+	for _, pair := range [][2]token{{1, 60}, {1, 61}, {2, 50}} {
+		var s [1]float64
+		require.True(t, mark.Scores(pair[:1], pair[1:], s[:]))
+		want = append(want, s[0])
+	}
+	if c.Transcript.Prompts[0].Text != text(9, 2, 50, 1, 60, 70) {
+		want[0], want[1] = want[1], want[0] // the nonce asked the other prompt first
+	}
+	for n := 1; n <= 3; n++ {
+		c.Plan.Tests = []verify.Test{{Name: verify.G2, First: n}}
+		f := c.judge(t).Findings[0]
+		sum := 0.0
+		for _, s := range want[:n] {
+			sum += s
+		}
+		assert.InDelta(t, sum, f.Statistic, 1e-8, "first %d", n)
+		assert.Equal(t, 3-n, f.Dropped.Beyond)
+		assert.Equal(t, 3, f.Dropped.NotServed) // after 9, 50 and 60
 	}
 }
