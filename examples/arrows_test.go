@@ -36,7 +36,8 @@ var arrows = []struct {
 	{"watermark/keys", nil},
 	{"watermark/tail", nil},
 	{"watermark", []string{"watermark/keys", "watermark/tail"}},
-	{"watermark/*", []string{"watermark"}}, // other engines' marks
+	{"watermark/transformers", []string{"watermark", "watermark/tail", "watermark/synthid"}}, // one hash, two configurations
+	{"watermark/*", []string{"watermark", "watermark/tail"}},                                 // other engines' marks
 
 	{"canary", []string{"watermark/keys"}},
 	{"canary/ledger", nil},

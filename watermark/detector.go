@@ -72,7 +72,7 @@ func (d *Detector) Add(t Text) error {
 		y, what := d.walk.at(i)
 		switch what {
 		case marked:
-			d.pairs.add(y.reader.Seed(token), token, y)
+			d.pairs.add(token, y)
 		case atHead:
 			d.dropped.Head++
 		case gated:
@@ -113,8 +113,8 @@ func (d *Detector) Merge(o *Detector) error {
 	if a, b := d.mark.ID(), o.mark.ID(); a != b {
 		return fmt.Errorf("watermark: merge a detector of %q into one of %q", b, a)
 	}
-	for _, p := range o.pairs.pairs {
-		d.pairs.put(p)
+	for p := range o.pairs.all() {
+		d.pairs.put(*p)
 	}
 	if o.skipped.slots != nil {
 		if d.skipped.slots == nil {
@@ -137,11 +137,11 @@ func (d *Detector) Result() Result {
 		return Result{}
 	}
 	r := Result{Mark: d.mark.ID(), Raw: d.raw, Dropped: d.dropped}
-	sum, n := d.pairs.sum, len(d.pairs.pairs)
+	sum, n := d.pairs.sum, d.pairs.n
 	r.Dropped.Duplicate = d.pairs.occurrences - n
 	if d.skipped.slots != nil {
-		for _, p := range d.pairs.pairs {
-			if d.skipped.has(p.seed) {
+		for p := range d.pairs.all() {
+			if d.skipped.has(p.window) {
 				sum.subtract(p.score)
 				n--
 				r.Dropped.Skipped += int(p.count)
@@ -150,8 +150,23 @@ func (d *Detector) Result() Result {
 		}
 	}
 	r.Scored, r.Score = n, sum.float()
-	r.LogP = d.mark.law.LogTail(r.Score, int64(n))
+	if d.mark.joint == nil {
+		r.LogP = d.mark.law.LogTail(r.Score, int64(n))
+	} else {
+		r.LogP = d.mark.joint(d.scored(), r.Score)
+	}
 	return r
+}
+
+// scored returns the pairs that count.
+func (d *Detector) scored() []Scored {
+	var s []Scored
+	for p := range d.pairs.all() {
+		if d.skipped.slots == nil || !d.skipped.has(p.window) {
+			s = append(s, Scored{p.seed, p.token})
+		}
+	}
+	return s
 }
 
 // fixedSum is a sum of scores in units of 2^-32, in 128 bits.

@@ -1,16 +1,17 @@
 package watermark
 
 import (
+	"iter"
 	"math/bits"
-	"slices"
 )
 
 // A pair is what a corpus scores once: a seed with the token after it.
 type pair struct {
-	seed  uint64
-	score uint64 // in units of 2^-32
-	token Token
-	count uint32 // occurrences
+	seed   uint64 // by which it is counted
+	window uint64 // the seed of its place, by which it is skipped
+	score  uint64 // in units of 2^-32
+	token  Token
+	count  uint32 // occurrences
 }
 
 // pairTable is a set of pairs with the sum of their scores. Its sum and counts
@@ -18,15 +19,36 @@ type pair struct {
 // oncePerSeed it holds for each seed the pair of the least token, a choice that
 // does not look at words.
 //
-// Pairs lie in the order in which they came; an open-addressing index of their
-// places, with 32 bits of hash beside each, is small enough for a cache where
-// the pairs are not.
+// Pairs lie in the order in which they came, in blocks of 64, 128, 256, … that are
+// never moved; an open-addressing index of their places, with 32 bits of hash
+// beside each, is small enough for a cache where the pairs are not.
 type pairTable struct {
 	oncePerSeed bool
-	pairs       []pair
+	blocks      [][]pair
+	n           int      // pairs
 	index       []uint64 // hash<<32 | place + 1; 0 is empty; a power of two, at most 2/3 full
 	occurrences int
 	sum         fixedSum
+}
+
+const firstBlock = 64
+
+// at returns the pair at a place, 0 <= place < n, or the next free one, place = n,
+// if its block is there.
+func (t *pairTable) at(place int) *pair {
+	k := bits.Len(uint(place/firstBlock+1)) - 1
+	return &t.blocks[k][place-firstBlock*(1<<k-1)]
+}
+
+// all yields the pairs in the order in which they came.
+func (t *pairTable) all() iter.Seq[*pair] {
+	return func(yield func(*pair) bool) {
+		for place := range t.n {
+			if !yield(t.at(place)) {
+				return
+			}
+		}
+	}
 }
 
 // find returns the pair of a seed and token, or nil and the index slot where it
@@ -45,7 +67,7 @@ func (t *pairTable) find(seed uint64, token Token) (p *pair, slot int, hash uint
 			return nil, slot, hash
 		}
 		if e>>32 == hash {
-			if p = &t.pairs[uint32(e)-1]; p.seed == seed && (t.oncePerSeed || p.token == token) {
+			if p = t.at(int(uint32(e)) - 1); p.seed == seed && (t.oncePerSeed || p.token == token) {
 				return p, slot, hash
 			}
 		}
@@ -54,15 +76,16 @@ func (t *pairTable) find(seed uint64, token Token) (p *pair, slot int, hash uint
 
 // add counts an occurrence of a pair and scores it with the lane's reader, which
 // stands at its window, if it is new.
-func (t *pairTable) add(seed uint64, token Token, y *lane) {
+func (t *pairTable) add(token Token, y *lane) {
 	t.room()
+	seed := y.reader.Seed(token)
 	p, slot, hash := t.find(seed, token)
 	if p != nil && p.token <= token {
 		p.count++
 		t.occurrences++
 		return
 	}
-	t.set(p, slot, hash, pair{seed, fixed(y.mark.scheme.Score(y.reader, y.place, token)), token, 1})
+	t.set(p, slot, hash, pair{seed, y.place.Seed, fixed(y.mark.scheme.Score(y.reader, y.place, token)), token, 1})
 }
 
 // put adds a pair that another table has scored.
@@ -88,20 +111,21 @@ func (t *pairTable) set(p *pair, slot int, hash uint64, q pair) {
 		*p = q
 		return
 	}
-	if len(t.pairs) == cap(t.pairs) { // append would grow by a quarter, and copy more
-		t.pairs = slices.Grow(t.pairs, max(512, len(t.pairs)))
+	if k := len(t.blocks); t.n == firstBlock*(1<<k-1) {
+		t.blocks = append(t.blocks, make([]pair, firstBlock<<k))
 	}
-	t.pairs = append(t.pairs, q)
-	t.index[slot] = hash<<32 | uint64(len(t.pairs))
+	*t.at(t.n) = q
+	t.n++
+	t.index[slot] = hash<<32 | uint64(t.n)
 }
 
 // room makes sure that one more pair fits.
 func (t *pairTable) room() {
-	if 3*(len(t.pairs)+1) <= 2*len(t.index) {
+	if 3*(t.n+1) <= 2*len(t.index) {
 		return
 	}
 	old := t.index
-	t.index = make([]uint64, max(1024, 2*len(old)))
+	t.index = make([]uint64, max(128, 2*len(old)))
 	mask := len(t.index) - 1
 	for _, e := range old {
 		if e == 0 {

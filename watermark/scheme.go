@@ -113,8 +113,20 @@ func (d *Draw) Race(logits []float32, stream int) (Token, bool) {
 // RacePlain is [Draw.Race] with the request's own words: ordinary sampling from
 // the softmax of logits.
 func (d *Draw) RacePlain(logits []float32) (Token, bool) {
-	d.plain.seed = d.plain.r.SeekKey(d.key, d.index, purposePlain+uint32(d.role))
+	d.seekPlain()
 	return race(&d.sc.race, d.ids, logits, &d.plain, 0)
+}
+
+// PerturbPlain writes the request's own Gumbel noise: what a scheme does in
+// Perturb at a position that it declines.
+func (d *Draw) PerturbPlain(dst []float32) Then {
+	d.seekPlain()
+	perturbRace(d, &d.plain, 0, dst)
+	return TakeLargest
+}
+
+func (d *Draw) seekPlain() {
+	d.plain.seed = d.plain.r.SeekKey(d.key, d.index, purposePlain+uint32(d.role))
 }
 
 // Row returns a copy of the logits for a scheme to change, in which the rule of

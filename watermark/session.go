@@ -155,8 +155,7 @@ func (s *Session) Perturb(ids []Token, dst []float32) (Then, error) {
 	if d.words != nil {
 		then, err = s.lane.mark.scheme.Perturb(d, dst)
 	} else {
-		d.plain.seed = d.plain.r.SeekKey(d.key, d.index, purposePlain+uint32(d.role))
-		perturbRace(d, &d.plain, 0, dst)
+		then = d.PerturbPlain(dst)
 	}
 	s.drew(err == nil)
 	return then, err
@@ -212,21 +211,27 @@ func (s *Session) look() {
 		return
 	}
 	write := &s.lane.mark.rules.Write
-	if !write.Repeats && s.seen.has(s.lane.place.Seed) && s.recent(write.History, s.lane.place.Seed) ||
+	if !write.Repeats && s.seen.has(s.lane.place.Seed) && s.recent(write, s.lane.place.Seed) ||
 		write.Limit > 0 && s.seen.len()-s.earlier >= write.Limit {
 		s.what = repeats
 	}
 }
 
-// recent reports whether a seed that was seen was so at one of the last
-// positions, as many as the rules say. It is asked for repeats only.
-func (s *Session) recent(history int, seed uint64) bool {
-	if history == 0 || len(s.history) <= history {
+// recent reports whether a seed that was seen is within reach of the rules: in an
+// answer no longer than Write.History everything is, earlier turns too, and else
+// the answer's last positions, as many as Write.History says.
+func (s *Session) recent(write *WriteRules, seed uint64) bool {
+	start := s.start()
+	if write.PromptSeen {
+		start = 0
+	}
+	low := len(s.history) - write.History
+	if write.History == 0 || low <= start {
 		return true
 	}
 	found := false
-	for i := len(s.history) - 1; i >= len(s.history)-history && !found; i-- {
-		x, ok := s.loc.counted(s.history[:i], s.start())
+	for i := len(s.history) - 1; i >= low && !found; i-- {
+		x, ok := s.loc.counted(s.history[:i], start)
 		found = ok && x == seed
 	}
 	s.loc.at(s.history, s.start()) // the reader stands here again

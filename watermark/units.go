@@ -28,7 +28,7 @@ func (w *Watermark) Units(texts []Text, skip [][]Token) ([]Unit, error) {
 	}
 	if w.rules.Read.OnePerSeed { // which token a seed is scored with is known at the end
 		for _, t := range texts {
-			for i, y := range d.scored(t) {
+			for i, y := range d.positions(t) {
 				d.pairs.note(y.reader.Seed(t.Tokens[i]), t.Tokens[i])
 			}
 		}
@@ -39,7 +39,7 @@ func (w *Watermark) Units(texts []Text, skip [][]Token) ([]Unit, error) {
 		if w.rules.Prompt {
 			history, start = append(t.Prompt[:len(t.Prompt):len(t.Prompt)], t.Tokens...), len(t.Prompt)
 		}
-		for i, y := range d.scored(t) {
+		for i, y := range d.positions(t) {
 			token, end := t.Tokens[i], start+i
 			if d.pairs.first(y.reader.Seed(token), token) {
 				begin := max(0, end-w.rules.Width)
@@ -50,8 +50,8 @@ func (w *Watermark) Units(texts []Text, skip [][]Token) ([]Unit, error) {
 	return units, nil
 }
 
-// scored yields the positions of a text that can be scored, with the lane there.
-func (d *Detector) scored(t Text) func(func(int, *lane) bool) {
+// positions yields the positions of a text that can be scored, with the lane there.
+func (d *Detector) positions(t Text) func(func(int, *lane) bool) {
 	return func(yield func(int, *lane) bool) {
 		d.walk.open(t)
 		for i := range t.Tokens {

@@ -17,6 +17,7 @@ type Watermark struct {
 	scheme Scheme
 	rules  Rules
 	law    tail.Law
+	joint  Joint // nil: scores are independent
 	gate   *gate // nil: every window is this mark's
 	layer  int   // of the gate
 }
