@@ -1,0 +1,330 @@
+package textseal
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/dyetrace/dyetrace/watermark"
+)
+
+// Mutants killed in this file, each by the tests in brackets: primes in reverse
+// order, an unsigned shift, an unsigned remainder, +keyPrime·key forgotten, r =
+// k/8192 [PRF, Texts]; the float32 logarithm rounded correctly [Table, Texts];
+// r <= gamma [PRF at the edge of gamma, GreensAreStrict]; the first scored position
+// one earlier, v1 for v2, repeats scored once without a set [Texts]; gamma of the
+// hash in the engine's p, P(X >= s) for mid-p, Φ computed as a tail [Texts];
+// weights not rounded to float32, added in order [SumsAsTorch, Texts]; r^p for
+// r^(1/p), windows without the prompt [Steps].
+
+// read calls f for each row of a vector file, decoded without unknown fields.
+func read[T any](t *testing.T, file string, f func(v T)) {
+	t.Helper()
+	dir := filepath.Join("testdata", "vectors")
+	if d := os.Getenv("DYETRACE_VECTORS"); d != "" {
+		dir = d
+	}
+	in, err := os.Open(filepath.Join(dir, file))
+	if os.IsNotExist(err) {
+		t.Skipf("no %s in %s", file, dir)
+	}
+	require.NoError(t, err)
+	defer in.Close()
+	rows := 0
+	lines := bufio.NewScanner(in)
+	lines.Buffer(nil, 1<<24)
+	for lines.Scan() {
+		var v T
+		d := json.NewDecoder(bytes.NewReader(lines.Bytes()))
+		d.DisallowUnknownFields()
+		require.NoError(t, d.Decode(&v), "row %d", rows)
+		f(v)
+		rows++
+	}
+	require.NoError(t, lines.Err())
+	require.NotZero(t, rows)
+	t.Logf("%d rows", rows)
+}
+
+// TestVectorFilesAreKnown: a file of this engine that no test reads is a failure.
+func TestVectorFilesAreKnown(t *testing.T) {
+	dir := filepath.Join("testdata", "vectors")
+	if d := os.Getenv("DYETRACE_VECTORS"); d != "" {
+		dir = d
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "textseal*"))
+	require.NoError(t, err)
+	for _, f := range files {
+		assert.Contains(t, []string{"textseal_prf.jsonl", "textseal_table.jsonl", "textseal_texts.jsonl", "textseal_steps.jsonl"}, filepath.Base(f))
+	}
+}
+
+func float32bits(t *testing.T, hex string) float32 {
+	t.Helper()
+	b, err := strconv.ParseUint(hex, 16, 32)
+	require.NoError(t, err)
+	return math.Float32frombits(uint32(b))
+}
+
+func float64bits(t *testing.T, hex string) float64 {
+	t.Helper()
+	b, err := strconv.ParseUint(hex, 16, 64)
+	require.NoError(t, err)
+	return math.Float64frombits(b)
+}
+
+func TestVectorsPRF(t *testing.T) {
+	type row struct {
+		Key     string            `json:"secret_key"`
+		Window  []watermark.Token `json:"window"`
+		Token   watermark.Token   `json:"token"`
+		K       int               `json:"k"`
+		R       string            `json:"r_f32"`
+		Score   string            `json:"score_f32"`
+		Half    int               `json:"green_gamma05"`
+		Quarter int               `json:"green_gamma025"`
+	}
+	read(t, "textseal_prf.jsonl", func(v row) {
+		key, err := strconv.ParseInt(v.Key, 10, 64)
+		require.NoError(t, err)
+		c := Config{SecretKey: NewKey(key), Ngram: len(v.Window)}
+		source := newSource(mustDefault(t, c))
+		r := source.Open().(*reader)
+		_, ok := r.Seek(v.Window)
+		require.True(t, ok)
+		assert.Equal(t, v.K, r.value(0, v.Token))
+		assert.Equal(t, v.K, int(r.Word(0, v.Token)>>51))
+		assert.Equal(t, float32bits(t, v.R), uniform(v.K))
+		assert.InDelta(t, float32bits(t, v.Score), scoreTable().engine[v.K], 0)
+		for gamma, green := range map[float64]int{0.5: v.Half, 0.25: v.Quarter} {
+			assert.Equal(t, green == 1, v.K < greens(gamma))
+			c.WatermarkType, c.Gamma = GreenList, gamma
+			w, err := New(c)
+			require.NoError(t, err)
+			score := make([]float64, 1)
+			require.True(t, w.Scores(v.Window, []watermark.Token{v.Token}, score))
+			assert.Equal(t, float64(green), score[0])
+		}
+	})
+}
+
+func mustDefault(t *testing.T, c Config) Config {
+	t.Helper()
+	c, err := c.withDefaults()
+	require.NoError(t, err)
+	return c
+}
+
+func TestVectorsTable(t *testing.T) {
+	type row struct {
+		K     int    `json:"k"`
+		R     string `json:"r_f32"`
+		Score string `json:"score_f32"`
+	}
+	next := 0
+	read(t, "textseal_table.jsonl", func(v row) {
+		assert.Equal(t, next, v.K)
+		next++
+		assert.Equal(t, float32bits(t, v.R), uniform(v.K))
+		// −0 for k = 0 is the only zero.
+		assert.InDelta(t, float32bits(t, v.Score), scoreTable().engine[v.K], 0, "k %d", v.K)
+		assert.InEpsilon(t, 1+scoreTable().engine[v.K], 1+scoreTable().exact[v.K], 1e-4)
+		assert.LessOrEqual(t, float64(scoreTable().fixed[v.K])*0x1p-32, scoreTable().exact[v.K])
+	})
+}
+
+// A detection is one detector run of a text row.
+type detection struct {
+	Label    string                     `json:"label"`
+	Detector map[string]json.RawMessage `json:"detector"`
+	Scored   int                        `json:"num_scored"`
+	Mask     string                     `json:"mask"`
+	Score    json.RawMessage            `json:"score"`
+	ScoreF64 string                     `json:"score_f64"`
+	P        json.RawMessage            `json:"p"`
+	PF64     string                     `json:"p_f64"`
+}
+
+type textRow struct {
+	ID          string                     `json:"id"`
+	Kind        string                     `json:"kind"`
+	Engine      string                     `json:"engine"`
+	Version     string                     `json:"engine_version"`
+	Config      map[string]json.RawMessage `json:"config"`
+	Model       string                     `json:"model"`
+	Vocab       int                        `json:"vocab_size"`
+	Temperature float64                    `json:"temperature"`
+	TopK        int                        `json:"top_k"`
+	Prompt      []watermark.Token          `json:"prompt_ids"`
+	Completion  []watermark.Token          `json:"completion_ids"`
+	Trace       string                     `json:"trace"`
+	Detect      []detection                `json:"detect"`
+}
+
+// parse reads a configuration of the vectors with ParseConfig. What is not of the
+// engine's WatermarkConfig is taken out: top_p, and the name under which the
+// vectors note that v2 went without a set.
+func parse(t *testing.T, fields map[string]json.RawMessage) (c Config, unset bool) {
+	t.Helper()
+	fields = mapWithout(fields, "top_p")
+	if string(fields["scoring_method"]) == `"v2-noset"` {
+		fields["scoring_method"], unset = json.RawMessage(`"v2"`), true
+	}
+	b, err := json.Marshal(fields)
+	require.NoError(t, err)
+	c, err = ParseConfig(b)
+	require.NoError(t, err)
+	return c, unset
+}
+
+func mapWithout(m map[string]json.RawMessage, name string) map[string]json.RawMessage {
+	out := make(map[string]json.RawMessage)
+	for k, v := range m {
+		if k != name {
+			out[k] = v
+		}
+	}
+	return out
+}
+
+func TestVectorsTexts(t *testing.T) {
+	runs := 0
+	read(t, "textseal_texts.jsonl", func(v textRow) {
+		switch v.Kind {
+		case "marked", "edge", "long":
+			require.Equal(t, "textseal", v.Engine)
+			parse(t, v.Config)
+		case "unmarked":
+			require.Equal(t, "none", v.Engine)
+		default:
+			t.Fatalf("unknown kind %q", v.Kind)
+		}
+		for _, run := range v.Detect {
+			switch run.Label {
+			case "right", "wrong-key", "any", "other-weighting", "v2-without-a-seen-set":
+			default:
+				t.Fatalf("unknown label %q", run.Label)
+			}
+			runs++
+			checkDetection(t, v, run)
+		}
+	})
+	t.Logf("%d detector runs", runs)
+}
+
+func checkDetection(t *testing.T, v textRow, run detection) {
+	t.Helper()
+	c, unset := parse(t, run.Detector)
+	c.VocabSize = v.Vocab
+	d, err := NewDetector(c)
+	require.NoError(t, err)
+	got, err := d.Detect(v.Completion)
+	if unset {
+		got, err = d.DetectSeen(v.Completion, nil)
+	}
+	require.NoError(t, err)
+	where := v.ID + " " + run.Label + " " + c.String()
+	assert.Equal(t, run.Scored, got.NumScored, where)
+	mask := ""
+	for _, m := range got.Mask {
+		mask += strconv.Itoa(map[bool]int{true: 1}[m])
+	}
+	assert.Equal(t, run.Mask, mask, where)
+	near(t, float64bits(t, run.ScoreF64), got.Score, 1e-12, where)
+	near(t, float64bits(t, run.PF64), got.EngineP, 1e-8, where)
+	assert.Equal(t, got.EngineP < 1e-3, got.Detected)
+
+	w, err := New(c)
+	require.NoError(t, err)
+	shared, err := w.Detect(watermark.Text{Tokens: v.Completion})
+	require.NoError(t, err)
+	assert.Equal(t, shared.Scored, got.Distinct, where)
+	assert.InDelta(t, shared.LogP, got.LogP, 0, where)
+	switch {
+	case run.Label == "right" && v.Kind == "marked":
+		assert.Less(t, got.LogP, -5.0, where)
+	case run.Label == "wrong-key":
+		assert.Greater(t, got.LogP, -9.0, where)
+	}
+}
+
+// near compares to a relative tolerance; NaN is near NaN only.
+func near(t *testing.T, want, got, relative float64, where string) {
+	t.Helper()
+	if math.IsNaN(want) || math.IsNaN(got) {
+		assert.Equal(t, math.IsNaN(want), math.IsNaN(got), where)
+		return
+	}
+	assert.LessOrEqual(t, math.Abs(want-got), relative*math.Abs(want), "%s: want %v, got %v", where, want, got)
+}
+
+func TestVectorsSteps(t *testing.T) {
+	type row struct {
+		Pos        int                        `json:"pos"`
+		Context    []watermark.Token          `json:"context"`
+		Candidates []watermark.Token          `json:"candidates"`
+		Probs      []string                   `json:"probs_f32"`
+		Choice     watermark.Token            `json:"choice"`
+		Group      string                     `json:"group"`
+		Config     map[string]json.RawMessage `json:"config"`
+
+		Type   json.RawMessage `json:"watermark_type"`
+		Method json.RawMessage `json:"method"`
+		Key    json.RawMessage `json:"secret_key"`
+		Ngram  json.RawMessage `json:"ngram"`
+		TopP   json.RawMessage `json:"top_p"`
+	}
+	read(t, "textseal_steps.jsonl", func(v row) {
+		c, _ := parse(t, map[string]json.RawMessage{"watermark_type": v.Type, "method": v.Method, "secret_key": v.Key, "ngram": v.Ngram})
+		require.Equal(t, GumbelMax, c.WatermarkType)
+		w, err := New(c)
+		require.NoError(t, err)
+		logits := make([]float32, len(v.Probs))
+		for i, p := range v.Probs {
+			logits[i] = float32(math.Log(float64(float32bits(t, p))))
+		}
+		for name, opt := range map[string]watermark.SessionOptions{
+			"prompt": {Seed: watermark.SeedOf(1), Prompt: v.Context},
+			"answer": {Seed: watermark.SeedOf(2), Prompt: []watermark.Token{7, 7, 7}},
+		} {
+			s, err := w.NewSession(opt)
+			require.NoError(t, err)
+			if name == "answer" {
+				for _, token := range v.Context {
+					require.NoError(t, s.Accept(token))
+				}
+			}
+			require.True(t, s.Marked())
+			got, err := s.Sample(v.Candidates, logits)
+			require.NoError(t, err)
+			assert.Equal(t, v.Choice, got, "%s %d", v.Group, v.Pos)
+
+			// The order of candidates does not matter, nor does the call's shape.
+			ids, row := slices.Clone(v.Candidates), slices.Clone(logits)
+			slices.Reverse(ids)
+			slices.Reverse(row)
+			got, err = s.Sample(ids, row)
+			require.NoError(t, err)
+			assert.Equal(t, v.Choice, got)
+			dense := make([]float32, 49152)
+			for i := range dense {
+				dense[i] = negativeInfinity
+			}
+			for i, id := range v.Candidates {
+				dense[id] = logits[i]
+			}
+			got, err = s.Sample(nil, dense)
+			require.NoError(t, err)
+			assert.Equal(t, v.Choice, got)
+		}
+	})
+}
