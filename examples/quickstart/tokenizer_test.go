@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -46,11 +47,23 @@ func FuzzTokenizer(f *testing.F) {
 	})
 }
 
+func TestWordsCarryTheSpaceBeforeThem(t *testing.T) {
+	for text, want := range map[string][]string{
+		"I saw a cat--it's here.": {"I", " saw", " a", " cat", "--", "it's", " here", "."},
+		"a  b":                    {"a", " ", " b"},
+		"a \n b\n\n":              {"a", " ", "\n", " b", "\n", "\n"},
+		" \"Oh!\" 42":             {" \"", "Oh", "!\"", " 42"},
+	} {
+		assert.Equal(t, want, slices.Collect(words(text)), "%q", text)
+	}
+}
+
 func TestTokenizerKnowsWords(t *testing.T) {
-	tok, err := newTokenizer([]string{" the cat and the dog and the end"})
+	tok, err := newTokenizer([]string{" the cat and the dog and the a"})
 	require.NoError(t, err)
 	assert.Equal(t, firstWord+5, tok.size())
 	assert.Equal(t, []int32{firstWord, firstWord + 1}, tok.encode(" the and")[:2], "most frequent first, ties by spelling")
+	assert.Len(t, tok.encode(" a"), 1)
 	assert.Len(t, tok.encode(" the cow"), 1+len(" cow"), "unknown words are spelt")
 	assert.Equal(t, " the", tok.decode([]int32{-1, endOfText, firstWord, 1 << 20}), "ids without text have none")
 }
