@@ -60,12 +60,13 @@ func (p *decoyPool) score(ctx context.Context, mark *watermark.Watermark, r *rea
 	var wg sync.WaitGroup
 	for range min(workers, p.count) {
 		wg.Go(func() {
+			var scratch []uint64
 			for ctx.Err() == nil {
 				j := int(next.Add(1)) - 1
 				if j >= p.count {
 					return
 				}
-				totals[j] = r.score(mark.Decoy(p.seed, j))
+				totals[j] = r.score(mark.Decoy(p.seed, j), &scratch)
 				p.advance(1)
 			}
 		})

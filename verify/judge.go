@@ -69,7 +69,7 @@ func (c *Case) judgeKey(ctx context.Context, k KeyPlan, mark *watermark.Watermar
 	if err != nil {
 		return nil, err
 	}
-	totals := r.score(mark)
+	totals := r.score(mark, new([]uint64))
 	found := make([]Finding, len(c.Plan.Tests))
 	for i, test := range c.Plan.Tests {
 		f, sel := &found[i], r.tests[i]

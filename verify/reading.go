@@ -11,7 +11,7 @@ import (
 // test counts. It depends on the key only as far as the source's windows do, so
 // that a mark's decoys share it, and so do other keys of the same kind.
 type reading struct {
-	units  []watermark.Unit
+	units  []watermark.Unit  // that some test counts
 	counts []uint8           // per unit: bit i set if test i counts it
 	found  watermark.Dropped // before the tests
 	raw    int
@@ -66,6 +66,7 @@ func read(mark *watermark.Watermark, texts []watermark.Text, prompts [][]waterma
 			r.counts[u] |= 1 << i
 		}
 	}
+	r.compact()
 	return r, nil
 }
 
@@ -90,26 +91,39 @@ func dropped(mark *watermark.Watermark, texts []watermark.Text, prompts [][]wate
 }
 
 // score adds the units up for every test, under the words of a mark: the
-// reading's own or a decoy of it.
-func (r *reading) score(mark *watermark.Watermark) []total {
-	scorer := mark.NewScorer()
+// reading's own or a decoy of it. It uses scratch, grown as needed, for the
+// scores.
+func (r *reading) score(mark *watermark.Watermark, scratch *[]uint64) []total {
+	*scratch = slices.Grow((*scratch)[:0], len(r.units))[:len(r.units)]
+	scores, scorer := *scratch, mark.NewScorer()
+	all := scorer.Units(r.units, scores) == len(r.units)
 	out := make([]total, len(r.tests))
 	for i, u := range r.units {
-		if r.counts[i] == 0 {
-			continue
-		}
-		s, ok := scorer.Fixed(u.Window, u.Token)
-		if !ok {
-			continue
+		if !all { // the mark's own key leaves out some windows
+			if _, ok := scorer.Fixed(u.Window, u.Token); !ok {
+				continue
+			}
 		}
 		for t := range out {
 			if r.counts[i]>>t&1 != 0 {
-				out[t].sum.add(s)
+				out[t].sum.add(scores[i])
 				out[t].n++
 			}
 		}
 	}
 	return out
+}
+
+// compact drops the units that no test counts.
+func (r *reading) compact() {
+	n := 0
+	for i, c := range r.counts {
+		if c != 0 {
+			r.units[n], r.counts[n] = r.units[i], c
+			n++
+		}
+	}
+	r.units, r.counts = r.units[:n], r.counts[:n]
 }
 
 // same reports whether two readings score the same tokens for the same tests.
