@@ -12,10 +12,11 @@ import (
 type testSource struct {
 	name         string
 	word         func(window []watermark.Token, stream int, t watermark.Token) uint64
-	seed         func(window []watermark.Token) uint64 // nil: a hash of the window
-	marks        func(window []watermark.Token) bool   // nil: every window
-	withoutBytes bool                                  // high bytes are not offered
-	words        *int                                  // nil: not counted
+	seed         func(window []watermark.Token) uint64                    // nil: a hash of the window
+	marks        func(window []watermark.Token) bool                      // nil: every window
+	seedOf       func(window []watermark.Token, t watermark.Token) uint64 // nil: the window's seed
+	withoutBytes bool                                                     // high bytes are not offered
+	words        *int                                                     // nil: not counted
 }
 
 func (s *testSource) Info() watermark.SourceInfo {
@@ -50,7 +51,12 @@ func (r *testReader) Seek(window []watermark.Token) (watermark.Place, bool) {
 
 func (r *testReader) Ahead([][]watermark.Token) {}
 
-func (r *testReader) Seed(watermark.Token) uint64 { return r.place.Seed }
+func (r *testReader) Seed(t watermark.Token) uint64 {
+	if r.source.seedOf != nil {
+		return r.source.seedOf(r.window, t)
+	}
+	return r.place.Seed
+}
 
 func (r *testReader) Word(stream int, t watermark.Token) uint64 {
 	if r.source.words != nil {
