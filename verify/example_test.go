@@ -287,3 +287,20 @@ func ExampleServedDigest() {
 	// Output:
 	// false
 }
+
+func ExampleJudge() {
+	// A case must be what its plan says; the first difference is named.
+	_, err := verify.Judge(context.Background(), verify.Case{
+		Plan: &verify.Plan{Suspect: "student", Access: "telepathy"}, Transcript: &collect.Transcript{}, Tokenizer: tokenizer})
+	fmt.Println(err)
+	// Output:
+	// verify: plan has access "telepathy", want "text"
+}
+
+func ExampleProduct() {
+	// One hypothesis for two layers: independent of both. Their e-values multiply.
+	p := verify.Product{Name: "release 7", Test: verify.G1, Keys: []string{"vendor", "epoch"}}
+	fmt.Println(p.Name, evidence.LogPOfE(evidence.Product(4.5, 3)))
+	// Output:
+	// release 7 -7.5
+}

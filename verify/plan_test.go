@@ -177,3 +177,21 @@ func TestServedDigestSeparates(t *testing.T) {
 		seen[d] = i
 	}
 }
+
+// What is accepted is written back byte for byte.
+func FuzzParsePlan(f *testing.F) {
+	data, err := fullPlan(f).Encode()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(data)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		p, err := verify.ParsePlan(data)
+		if err != nil {
+			return
+		}
+		again, err := p.Encode()
+		require.NoError(t, err)
+		require.Equal(t, string(data), string(again))
+	})
+}

@@ -123,3 +123,62 @@ func ExampleDigest() {
 	// collect: digest has 8 characters, want 64
 	// deadbeef00000000000000000000000000000000000000000000000000000000
 }
+
+// flaky is a suspect whose line drops every third request.
+type flaky struct{ n *int }
+
+func (f flaky) Answer(_ context.Context, prompt string) (collect.Answer, error) {
+	if *f.n++; *f.n%3 == 0 {
+		return collect.Answer{}, &collect.TransportError{Err: errors.New("connection reset"), RetryAfter: time.Minute}
+	}
+	return collect.Answer{Text: "I heard: " + prompt}, nil
+}
+
+// still is a clock that waits for nothing.
+type still struct{}
+
+func (still) Now() time.Time { return time.UnixMilli(1_795_478_400_000) }
+
+func (still) Sleep(ctx context.Context, _ time.Duration) error { return ctx.Err() }
+
+func ExampleRun() {
+	dir, err := os.MkdirTemp("", "collect")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.RemoveAll(dir)
+	task := collect.Task{Plan: collect.Digest{1}, Prompts: []string{"one", "two", "three"}, Probes: []string{"who?"}}
+	var last collect.Progress
+	transcript, err := collect.Run(context.Background(), task, collect.Suspect{Name: "flaky", Text: flaky{new(int)}},
+		filepath.Join(dir, "journal"), collect.Options{Retries: 2, Clock: still{}, Progress: func(p collect.Progress) { last = p }})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Printf("%d of %d answered, %d times nothing came back\n", last.Complete, last.Total, last.Unreached)
+	for _, e := range transcript.Prompts {
+		fmt.Println(e.N, e.Asked, e.Unreached)
+	}
+	// Output:
+	// 6 of 6 answered, 2 times nothing came back
+	// 0 1 []
+	// 1 2 [no byte of an answer: connection reset]
+	// 2 2 [no byte of an answer: connection reset]
+}
+
+func ExampleSeal_Check() {
+	t := &collect.Transcript{Plan: collect.Digest{1}, Suspect: "parrot",
+		Prompts: []collect.Exchange{{Stage: collect.Prompts, Question: "Sing.", Status: collect.Complete, Text: "La.", Asked: 1}}}
+	seal, err := t.Seal()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(seal.Check(t))
+	t.Prompts[0].Text = "Lo."
+	fmt.Println(seal.Check(t) != nil)
+	// Output:
+	// <nil>
+	// true
+}

@@ -117,3 +117,20 @@ func ExampleAverage() {
 	// Output:
 	// 8.3 10.0
 }
+
+func ExampleDetectable() {
+	// What 5,000 scored tokens of a green list (γ = 1/4) could have shown.
+	law, err := tail.Bernoulli(0.25)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	d, err := evidence.Detectable(law, 5000, math.Log(1e-3), 0.8)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Printf("would have detected d ≥ %.3f with 80 %% power\n", d)
+	// Output:
+	// would have detected d ≥ 0.056 with 80 % power
+}
