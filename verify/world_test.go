@@ -132,10 +132,7 @@ func student(t testing.TB, m opener, share float64, n int, first token, rng *ran
 }
 
 // A trialCase is a case in the making.
-type trialCase struct {
-	verify.Case
-	nonces []byte // of commitments
-}
+type trialCase struct{ verify.Case }
 
 // newCase returns a case of one suspect's answers, one prompt each, with a plan
 // that has no keys and tests yet. If prompts is nil they are made up.
