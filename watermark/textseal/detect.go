@@ -184,10 +184,8 @@ func (d *Detector) score(x uint64) (engine float64, fixed uint64) {
 	s := d.source
 	switch d.config.WatermarkType {
 	case GreenList:
-		if hash(x+s.base[0]) < d.green {
-			return 1, 1 << 32
-		}
-		return 0, 0
+		green := less(hash(x+s.base[0]), d.green)
+		return float64(green), green << 32
 	case SynthID, SynthIDWeighted:
 		return d.layers(x + s.base[0])
 	case TextSeal:

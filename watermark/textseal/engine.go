@@ -43,11 +43,13 @@ func (d *Detector) layers(x uint64) (engine float64, fixed uint64) {
 	var g [maxDepth]float32
 	n := uint64(0)
 	for i, w := range d.weights {
-		if hash(x) < d.source.green {
-			g[i] = w
-			n++
-		}
+		green := less(hash(x), d.green)
+		g[i] = w * float32(green)
+		n += green
 		x += tokenPrime
+	}
+	if d.config.WatermarkType == SynthID {
+		return float64(n), n << 32
 	}
 	return float64(sum32(g[:len(d.weights)])), n << 32
 }

@@ -35,12 +35,15 @@ func windowSum(window []watermark.Token) uint64 {
 func hash(x uint64) int {
 	h := int64(x * spread)
 	h ^= h >> 13
-	k := int(h % modulus)
-	if k < 0 {
-		k += modulus
-	}
-	return k
+	k := int64(uint64(h)%modulus) + h>>63&-power64 // h = uint64(h) − 2^64·(h < 0)
+	return int(k + k>>63&modulus)
 }
+
+// power64 is 2^64 mod 8191.
+const power64 = 1 << (64 % 13)
+
+// less returns 1 if a < b, else 0. It does not branch: what it compares is random.
+func less(a, b int) uint64 { return uint64(int64(a-b)) >> 63 }
 
 // uniform returns r, which the engine compares with gamma and draws with.
 func uniform(k int) float32 { return float32(k) / modulus }

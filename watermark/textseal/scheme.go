@@ -146,17 +146,12 @@ func (g greenList) raise(d *watermark.Draw, row []float32) {
 		if ids != nil {
 			t = ids[i]
 		}
-		if r.value(0, t) < g.green {
-			row[i] += float32(g.delta)
-		}
+		row[i] += float32(g.delta) * float32(less(r.value(0, t), g.green))
 	}
 }
 
 func (g greenList) Score(r watermark.Reader, _ watermark.Place, t watermark.Token) float64 {
-	if reading(r).value(0, t) < g.green {
-		return 1
-	}
-	return 0
+	return float64(less(reading(r).value(0, t), g.green))
 }
 
 func (g greenList) Law() (tail.Law, error) { return tail.Bernoulli(float64(g.green) / modulus) }

@@ -120,9 +120,7 @@ func (r *reader) Word(stream int, t watermark.Token) uint64 {
 	word := uint64(0)
 	x := r.sum + tokenPrime*uint64(t) + r.source.base[stream&1]
 	for d := range r.source.depth {
-		if hash(x) < r.source.green {
-			word |= 1 << (63 - d)
-		}
+		word |= less(hash(x), r.source.green) << (63 - d)
 		x += tokenPrime
 	}
 	return word

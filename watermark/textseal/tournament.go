@@ -46,18 +46,15 @@ func (g tournament) play(d *watermark.Draw, row []float32) {
 	for layer := range g.depth {
 		mass := 0.0
 		for i, w := range r.words {
-			if w<<layer>>63 == 1 {
-				mass += float64(row[i])
-			}
+			mass += float64(row[i]) * float64(w<<layer>>63)
 		}
 		red := 1 - float32(mass)
-		green := (1 - red*red) / float32(mass)
+		factor := [2]float32{red, 0}
+		if mass > 0 {
+			factor[1] = (1 - red*red) / float32(mass)
+		}
 		for i, w := range r.words {
-			if w<<layer>>63 == 1 {
-				row[i] *= green
-			} else {
-				row[i] *= red
-			}
+			row[i] *= factor[w<<layer>>63]
 		}
 	}
 	for i, p := range row {

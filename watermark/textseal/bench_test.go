@@ -1,0 +1,92 @@
+package textseal_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/dyetrace/dyetrace/watermark"
+	"github.com/dyetrace/dyetrace/watermark/textseal"
+)
+
+var kinds = []string{textseal.GumbelMax, textseal.GreenList, textseal.SynthID, textseal.SynthIDWeighted, textseal.TextSeal}
+
+// answers are texts of 208 tokens that repeat a little.
+func answers(n int) [][]watermark.Token {
+	rng := rand.New(rand.NewPCG(5, 5))
+	texts := make([][]watermark.Token, n)
+	for i := range texts {
+		texts[i] = make([]watermark.Token, 208)
+		for j := range texts[i] {
+			texts[i][j] = rng.Int32N(49152) >> rng.IntN(12)
+		}
+	}
+	return texts
+}
+
+func BenchmarkDetect(b *testing.B) {
+	texts := answers(64)
+	for _, kind := range kinds {
+		b.Run(kind, func(b *testing.B) {
+			d, err := textseal.NewDetector(textseal.Config{WatermarkType: kind, Ngram: 2, SecretKey: textseal.NewKey(12321)})
+			require.NoError(b, err)
+			for i := range b.N {
+				if _, err := d.Detect(texts[i%64]); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(208*float64(b.N)/b.Elapsed().Seconds()/1e6, "Mtokens/s")
+		})
+	}
+}
+
+// BenchmarkDetector is the shared detector, over a corpus.
+func BenchmarkDetector(b *testing.B) {
+	texts := answers(64)
+	for _, kind := range kinds {
+		b.Run(kind, func(b *testing.B) {
+			w, err := textseal.New(textseal.Config{WatermarkType: kind, Ngram: 2, SecretKey: textseal.NewKey(12321)})
+			require.NoError(b, err)
+			d := w.NewDetector()
+			for i := range b.N {
+				if i%64 == 0 {
+					d = w.NewDetector()
+				}
+				if err := d.Add(watermark.Text{Tokens: texts[i%64]}); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(208*float64(b.N)/b.Elapsed().Seconds()/1e6, "Mtokens/s")
+		})
+	}
+}
+
+func BenchmarkSample(b *testing.B) {
+	rng := rand.New(rand.NewPCG(6, 6))
+	for _, candidates := range []int{50, 131072} {
+		logits := make([]float32, candidates)
+		var ids []watermark.Token
+		for i := range logits {
+			logits[i] = 3 * float32(rng.NormFloat64())
+			if candidates == 50 {
+				ids = append(ids, rng.Int32N(49152))
+			}
+		}
+		for _, kind := range kinds {
+			b.Run(fmt.Sprintf("%s/%d", kind, candidates), func(b *testing.B) {
+				w, err := textseal.New(textseal.Config{WatermarkType: kind, SecretKey: textseal.NewKey(12321)})
+				require.NoError(b, err)
+				s, err := w.NewSession(watermark.SessionOptions{Seed: watermark.SeedOf(1), Prompt: []watermark.Token{1}})
+				require.NoError(b, err)
+				b.ReportAllocs()
+				for range b.N {
+					if _, err := s.Sample(ids, logits); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+}
