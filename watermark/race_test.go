@@ -1,7 +1,6 @@
 package watermark_test
 
 import (
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -400,11 +399,4 @@ func fuzzWord(a, b, c byte) uint64 {
 		return 1<<63 - 128 + uint64(b)
 	}
 	return high | mix(uint64(b), uint64(c))>>8
-}
-
-func ExampleArgmax() {
-	// Temperature 0 is the server's choice: it takes the best token and accepts it.
-	best, err := watermark.Argmax([]watermark.Token{271, 12, 40}, []float32{1.5, 3, 3})
-	fmt.Println(best, err)
-	// Output: 12 <nil>
 }

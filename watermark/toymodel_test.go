@@ -36,6 +36,9 @@ func (m *toyModel) next() ([]watermark.Token, []float32) {
 	return m.ids, m.logits
 }
 
+// read advances by a token.
+func (m *toyModel) read(t watermark.Token) { m.history = append(m.history, t) }
+
 // write lets a session and a model write n tokens together.
 func write(t testing.TB, s *watermark.Session, m *toyModel, n int) []watermark.Token {
 	t.Helper()
@@ -45,7 +48,7 @@ func write(t testing.TB, s *watermark.Session, m *toyModel, n int) []watermark.T
 		token, err := s.Sample(ids, logits)
 		require.NoError(t, err)
 		require.NoError(t, s.Accept(token))
-		m.history = append(m.history, token)
+		m.read(token)
 	}
 	return m.history[begin:]
 }
