@@ -79,11 +79,15 @@ func (g *Generator) more() {
 
 // Perm fills p with a permutation of 0 to len(p)−1: torch's randperm. Requires
 // len(p) < 2^31.
-func (g *Generator) Perm(p []int32) {
+func (g *Generator) Perm(p []int32) { g.PermHead(p, len(p)) }
+
+// PermHead is [Generator.Perm] as far as p[:k] goes: the rest of p is not as it
+// would be.
+func (g *Generator) PermHead(p []int32, k int) {
 	for i := range p {
 		p[i] = int32(i)
 	}
-	for i := 0; i < len(p)-1; i++ {
+	for i := range min(k, len(p)-1) {
 		j := i + int(g.Uint32()%uint32(len(p)-i))
 		p[i], p[j] = p[j], p[i]
 	}

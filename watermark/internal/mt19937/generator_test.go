@@ -129,6 +129,20 @@ func TestPermOfFew(t *testing.T) {
 	require.Equal(t, []int32{0}, one)
 }
 
+func TestPermHead(t *testing.T) {
+	var g Generator
+	whole := make([]int32, 1000)
+	g.Seed(5)
+	g.Perm(whole)
+	for _, k := range []int{0, 1, 500, 999, 1000} {
+		p := make([]int32, 1000)
+		g.Seed(5)
+		g.PermHead(p, k)
+		require.Equal(t, whole[:k], p[:k])
+	}
+	g.PermHead(nil, 0)
+}
+
 func TestNoAllocation(t *testing.T) {
 	var g Generator
 	g.Seed(1)

@@ -145,6 +145,26 @@ func (r *ListReader) Set() []uint64 {
 	return r.set
 }
 
+// Raise adds delta to row[i] where token ids[i], or i where ids is nil, is in the
+// list.
+func (r *ListReader) Raise(ids []int32, row []float32, delta float32) {
+	if ids == nil {
+		row = row[:min(len(row), r.lists.n)]
+		set := r.Set()
+		for i := range row {
+			if set[i/64]>>(i%64)&1 != 0 {
+				row[i] += delta
+			}
+		}
+		return
+	}
+	for i, t := range ids {
+		if r.Has(t) {
+			row[i] += delta
+		}
+	}
+}
+
 // shuffle does the steps from base on.
 func (r *ListReader) shuffle(set []uint64, base int, words []uint32) {
 	place, magic := r.place[base:], r.lists.magic[base:][:len(words)]

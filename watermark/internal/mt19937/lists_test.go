@@ -77,6 +77,32 @@ func TestListReaderFindsThenKeeps(t *testing.T) {
 	}
 }
 
+func TestRaise(t *testing.T) {
+	const n, green = 500, 200
+	r := NewLists(n, green).NewReader()
+	want := naiveList(9, n, green)
+	dense := make([]float32, n+10) // more candidates than tokens
+	r.Seek(9)
+	r.Raise(nil, dense, 2)
+	for _, few := range []int{1, 3, 200} {
+		var ids []int32
+		for i := range few {
+			ids = append(ids, int32(i*37%(n+5)))
+		}
+		sparse := make([]float32, few)
+		r.Seek(9)
+		r.Raise(ids, sparse, 2)
+		for i, x := range ids {
+			raised := float32(0)
+			if want[x] {
+				raised = 2
+			}
+			assert.Equal(t, raised, sparse[i])
+			assert.Equal(t, raised, dense[x])
+		}
+	}
+}
+
 func TestSkipIsTheGenericOne(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 3))
 	for range 2000 {
