@@ -57,7 +57,6 @@ func TestNoAllocations(t *testing.T) {
 		c, e := s.Fork(0, 1)
 		require.NoError(t, e)
 		free(s, "copy", func() { err = c.CopyFrom(s) })
-		free(s, "reset", func() { err = c.Reset(watermark.SessionOptions{Seed: watermark.SeedOf(2)}) })
 		free(s, "role", func() { err = s.SetRole(watermark.Draft) })
 	}
 }

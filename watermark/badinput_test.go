@@ -2,6 +2,7 @@ package watermark_test
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -106,7 +107,7 @@ func TestBadRequests(t *testing.T) {
 	complain(t, []complaint{
 		{"watermark: the session's seed is all zero, want one from NewSeed or SeedOf", open(watermark.SessionOptions{})},
 		{"watermark: room for -1 tokens, want 0 (for 4096) to 2^26", open(watermark.SessionOptions{Seed: seed, Tokens: -1})},
-		{"watermark: room for 9223372036854775807 tokens, want 0 (for 4096) to 2^26", open(watermark.SessionOptions{Seed: seed, Tokens: math.MaxInt})},
+		{fmt.Sprintf("watermark: room for %d tokens, want 0 (for 4096) to 2^26", math.MaxInt), open(watermark.SessionOptions{Seed: seed, Tokens: math.MaxInt})},
 		{"watermark: role is 4, want 0 to 3", open(watermark.SessionOptions{Seed: seed, Role: 4})},
 		{"watermark: token 1 of the prompt is -7, want 0 to 2^31-1", open(watermark.SessionOptions{Seed: seed, Prompt: []watermark.Token{1, -7}})},
 		{"watermark: token 0 of turn 2 is -1, want 0 to 2^31-1", open(watermark.SessionOptions{Seed: seed, Turns: [][]watermark.Token{{1}, {}, {-1}}})},
