@@ -35,42 +35,26 @@ func (m bigram) logits(text []watermark.Token) []float32 {
 	return l
 }
 
-// snippet: serve
-// generate answers one request: the session stands where the sampler stood.
-func generate(mark *watermark.Watermark, model bigram, seed watermark.Seed, n int) ([]watermark.Token, error) {
-	session, err := mark.NewSession(watermark.SessionOptions{Seed: seed})
+// answer is a marked answer of a server: what the examples of package watermark
+// show at length.
+func answer(mark *watermark.Watermark, model bigram, seed uint64) ([]watermark.Token, error) {
+	session, err := mark.NewSession(watermark.SessionOptions{Seed: watermark.SeedOf(seed)})
 	if err != nil {
 		return nil, err
 	}
-	var answer []watermark.Token
-	for len(answer) < n {
-		token, err := session.Sample(nil, model.logits(answer)) // final logits, one a token
+	var text []watermark.Token
+	for len(text) < 200 {
+		token, err := session.Sample(nil, model.logits(text))
 		if err != nil {
 			return nil, err
 		}
 		if err := session.Accept(token); err != nil {
 			return nil, err
 		}
-		answer = append(answer, token)
+		text = append(text, token)
 	}
-	return answer, nil
+	return text, nil
 }
-
-// end
-
-// snippet: detect
-// evidence looks for a mark in answers: all that it needs of them is tokens.
-func evidence(mark *watermark.Watermark, answers [][]watermark.Token) (watermark.Result, error) {
-	detector := mark.NewDetector()
-	for _, tokens := range answers {
-		if err := detector.Add(watermark.Text{Tokens: tokens}); err != nil {
-			return watermark.Result{}, err
-		}
-	}
-	return detector.Result(), nil // Result.LogP is the natural logarithm of p
-}
-
-// end
 
 // snippet: verify
 // investigate asks what a public nonce picks, seals the answers, and only then
@@ -95,54 +79,6 @@ func investigate(ctx context.Context, plan *verify.Plan, frame *collect.Frame, s
 
 // end
 
-// rootKey is not random, so that the examples print the same every time. A key
-// that is to mark anything comes from crypto/rand.Reader or [keys.ReadFile].
-func rootKey(n byte) keys.Key {
-	k, err := keys.New(bytes.NewReader(bytes.Repeat([]byte{n}, keys.Size)))
-	if err != nil {
-		panic(err)
-	}
-	return k
-}
-
-func markOf(root keys.Key) *watermark.Watermark {
-	mark, err := watermark.New(root.Vendor().Purpose("watermark"), watermark.Gumbel{}, watermark.Options{})
-	if err != nil {
-		panic(err)
-	}
-	return mark
-}
-
-// serve makes answers of a model, 200 tokens each.
-func serve(mark *watermark.Watermark, model bigram, n int) [][]watermark.Token {
-	var answers [][]watermark.Token
-	for i := range n {
-		answer, err := generate(mark, model, watermark.SeedOf(uint64(i)), 200)
-		if err != nil {
-			panic(err)
-		}
-		answers = append(answers, answer)
-	}
-	return answers
-}
-
-// Mark the answers of a server, and read the mark back.
-func Example_serveAndDetect() {
-	ours, theirs := markOf(rootKey(1)), markOf(rootKey(2))
-	answers := serve(ours, bigram(7), 5)
-	for _, mark := range []*watermark.Watermark{ours, theirs} {
-		found, err := evidence(mark, answers)
-		if err != nil {
-			fmt.Println(err)
-			return
-		}
-		fmt.Printf("%d of %d tokens scored, log10 p %.1f\n", found.Scored, found.Raw, found.LogP/math.Ln10)
-	}
-	// Output:
-	// 565 of 1000 tokens scored, log10 p -320.4
-	// 565 of 1000 tokens scored, log10 p -1.1
-}
-
 // A student answers as the marked model does: it has learnt the answers by heart.
 type student struct{ answers []string }
 
@@ -154,41 +90,55 @@ func (s student) Answer(_ context.Context, prompt string) (collect.Answer, error
 	return collect.Answer{Text: s.answers[i], Model: "student"}, nil
 }
 
-func spell(tokens []watermark.Token) string {
-	return strings.TrimSuffix(fmt.Sprintln(tokens), "\n")
-}
-
 // Find out whether a suspect was trained on marked answers.
 func Example_verify() {
-	// Long before: the vendor serves, and somebody trains a student.
-	root := rootKey(1)
-	key, mark := root.Vendor().Purpose("watermark"), markOf(root)
+	if err := convict(); err != nil {
+		fmt.Println(err)
+	}
+	// Output:
+	// null hypothesis: the suspect is independent of key vendor, given everything else it was trained on
+	// 446 of 800 tokens scored, log10 p -250.8 (exact), rejected: true
+}
+
+func convict() error {
+	// Long before: the vendor serves, and somebody trains a student. The key is
+	// not random here, so that the example prints the same every time: one that is
+	// to mark anything comes from crypto/rand.Reader.
+	root, err := keys.New(bytes.NewReader(bytes.Repeat([]byte{1}, keys.Size)))
+	if err != nil {
+		return err
+	}
+	key := root.Vendor().Purpose("watermark")
+	mark, err := watermark.New(key, watermark.Gumbel{}, watermark.Options{})
+	if err != nil {
+		return err
+	}
 	var suspect student
-	for _, a := range serve(mark, bigram(7), 40) {
-		suspect.answers = append(suspect.answers, spell(a))
+	var prompts []string
+	for i := range 40 {
+		a, err := answer(mark, bigram(7), uint64(i))
+		if err != nil {
+			return err
+		}
+		suspect.answers = append(suspect.answers, strings.Trim(fmt.Sprint(a), "[]"))
+		prompts = append(prompts, strconv.Itoa(i))
 	}
 
 	// Before anything is asked: what might be asked, the key's commitment, the plan.
-	var prompts []string
-	for i := range suspect.answers {
-		prompts = append(prompts, strconv.Itoa(i))
-	}
 	frame, err := collect.NewFrame(prompts)
 	if err != nil {
-		fmt.Println(err)
-		return
+		return err
 	}
 	nonce := [32]byte{1, 2, 3} // of the commitment: random and secret
 	committed, err := verify.Commit("vendor", mark, key, nonce)
 	if err != nil {
-		fmt.Println(err)
-		return
+		return err
 	}
 	tokenizer := verify.Tokenizer{
 		TokenizerID: verify.TokenizerID{Name: "numbers", Digest: collect.Digest{9}},
 		Encode: func(text string) []watermark.Token {
 			var tokens []watermark.Token
-			for _, f := range strings.Fields(strings.Trim(text, "[]")) {
+			for _, f := range strings.Fields(text) {
 				if t, err := strconv.ParseInt(f, 10, 32); err == nil && t >= 0 {
 					tokens = append(tokens, watermark.Token(t))
 				}
@@ -211,20 +161,16 @@ func Example_verify() {
 
 	folder, err := os.MkdirTemp("", "dyetrace")
 	if err != nil {
-		fmt.Println(err)
-		return
+		return err
 	}
 	defer os.RemoveAll(folder)
 	report, err := investigate(context.Background(), plan, frame, collect.Suspect{Name: "student", Text: suspect},
 		filepath.Join(folder, "journal.jsonl"), tokenizer, []verify.Opened{{Name: "vendor", Mark: mark, Key: key, Nonce: nonce}})
 	if err != nil {
-		fmt.Println(err)
-		return
+		return err
 	}
 	f := report.Finding("vendor", verify.G1)
 	fmt.Println("null hypothesis:", f.Null)
 	fmt.Printf("%d of %d tokens scored, log10 p %.1f (%s), rejected: %t\n", f.Scored, f.Raw, f.LogP/math.Ln10, f.Tail, f.Rejected)
-	// Output:
-	// null hypothesis: the suspect is independent of key vendor, given everything else it was trained on
-	// 446 of 800 tokens scored, log10 p -250.8 (exact), rejected: true
+	return nil
 }
