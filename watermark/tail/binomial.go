@@ -19,7 +19,7 @@ func Binomial(k, n int64, p float64) float64 {
 	case p == 1:
 		return 0
 	case k == n:
-		return float64(n) * math.Log(p)
+		return float64(n) * ln(p)
 	case k == 1:
 		return log1mexp(float64(n) * math.Log1p(-p))
 	}

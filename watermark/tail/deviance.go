@@ -35,7 +35,7 @@ func deviance(x, mu, d float64) float64 {
 	}
 	ratio := x / mu
 	if math.IsInf(ratio, 1) {
-		return x*(math.Log(x)-math.Log(mu)) - d
+		return x*(ln(x)-ln(mu)) - d
 	}
 	return x*math.Log(ratio) - d
 }
@@ -50,6 +50,14 @@ func stirlingError(z float64) float64 {
 	r := 1 / z
 	r2 := r * r
 	return r * (1./12 - r2*(1./360-r2*(1./1260-r2*(1./1680-r2/1188))))
+}
+
+// ln is math.Log, which on amd64 takes a subnormal number for one near 2^−1023.
+func ln(x float64) float64 {
+	if x < 0x1p-1022 {
+		return math.Log(x*0x1p54) - 54*ln2
+	}
+	return math.Log(x)
 }
 
 // log1mexp returns ln(1 − e^t) for t <= 0 without cancellation at either end. (M. Mächler, Accurately computing log(1 − exp(−|a|)), 2012.)

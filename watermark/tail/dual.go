@@ -17,15 +17,13 @@ func DualGamma(x float64, n int64, alpha float64) float64 {
 		return 0
 	case math.IsInf(x, 1):
 		return math.Inf(-1)
-	case x < tiniest:
-		return 0
 	case alpha == 0 || alpha == 1:
 		return Gamma(x, float64(n))
 	case alpha == 0.5:
 		return Gamma(2*x, 2*float64(n))
 	}
 	m := float64(n)
-	return gammaSum{{1 - alpha, m}, {alpha, m}}.tail(x).logUpper()
+	return gammaSum{{max(1-alpha, faintest), m}, {max(alpha, faintest), m}}.logTail(x, false)
 }
 
 // DualExponential is the law of one score of a dual-key Gumbel mark, (1−α)A + αB with A, B ~ Exp(1). Its LogTail is DualGamma's. An error names an α outside [0, 1].
@@ -53,6 +51,9 @@ func (l dualExponential) Domain() (lo, hi float64) {
 func (l dualExponential) Cumulant(theta float64) float64 {
 	if _, hi := l.Domain(); !(theta < hi) {
 		return math.Inf(1)
+	}
+	if math.IsInf(theta, -1) {
+		return theta
 	}
 	return -math.Log1p(-(1-l.alpha)*theta) - math.Log1p(-l.alpha*theta)
 }

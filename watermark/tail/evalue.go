@@ -47,14 +47,14 @@ func GammaMixtureE(n int64, s float64) float64 {
 //
 //	ln e = ln B(a+s, b+n−s) + ln I_{1−γ}(b+n−s, a+s) − ln B(a, b) − ln I_{1−γ}(b, a) − s ln γ − (n−s) ln(1−γ).
 //
-// n <= 0 gives 0. s outside [0, n], n > 2^53, gamma outside (0, 1), a or b not positive and finite is an error of the caller and gives −Inf, the e-value 0.
+// n <= 0 gives 0. s outside [0, n], n > 2^53, gamma outside (0, 1), a or b outside [0.001, 1e9] is an error of the caller and gives −Inf, the e-value 0.
 func BernoulliE(n, s int64, gamma, a, b float64) float64 {
 	switch {
 	case n <= 0:
 		return 0
 	case n > maxCount || s < 0 || s > n || !(gamma > 0 && gamma < 1):
 		return math.Inf(-1)
-	case !(a > 0) || !(b > 0) || math.IsInf(a, 1) || math.IsInf(b, 1):
+	case !(a >= 0.001 && a <= 1e9) || !(b >= 0.001 && b <= 1e9):
 		return math.Inf(-1)
 	}
 	return betaUpperRatio(a+float64(s), b+float64(n-s), gamma) - betaUpperRatio(a, b, gamma)

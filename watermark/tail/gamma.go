@@ -59,7 +59,7 @@ func gammaTail(x, a float64) tailPart {
 // gammaPrefix returns ln [x^a e^{−x} / Γ(a+1)], by Loader's deviance where a difference of logarithms of Γ would lose digits.
 func gammaPrefix(x, a float64) float64 {
 	if a < 1 {
-		return a*math.Log(x) - x + math.Log1p(a*reciprocalGamma(a))
+		return a*ln(x) - x + math.Log1p(a*reciprocalGamma(a))
 	}
 	return -deviance(a, x, a-x) - 0.5*math.Log(a) - halfLog2Pi - stirlingError(a)
 }
@@ -115,7 +115,7 @@ func gammaSmall(x, a float64) tailPart {
 		v += term / (a + n)
 	}
 	g := a * reciprocalGamma(a)
-	power := a * math.Log(x)
+	power := a * ln(x)
 	w := math.Expm1(power)
 	w += g + w*g
 	prefix := power - x + math.Log1p(g)

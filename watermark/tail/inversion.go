@@ -23,12 +23,13 @@ func (s gammaSum) domain() (lo, hi float64) {
 
 // moments returns the mean, the variance and Σ m.
 func (s gammaSum) moments() (mean, variance, count float64) {
+	var first total
 	for _, g := range s {
-		mean += g.m * g.w
+		first.add(g.m * g.w)
 		variance += g.m * g.w * g.w
 		count += g.m
 	}
-	return mean, variance, count
+	return first.value(), variance, count
 }
 
 // gap returns 1 − wθ, rounded once.
@@ -45,24 +46,30 @@ func (s gammaSum) slopes(theta float64) (k1, k2, k3 float64) {
 	return k1, k2, k3
 }
 
-// exponent returns K(θ) − θx. Near the mean both linear parts are taken out first, as they are large and all but cancel.
+// exponent returns K(θ) − θx. It is summed as it stands and with the linear parts, which all but cancel near the mean, taken out first; the answer is the sum whose
+// terms were smaller.
 func (s gammaSum) exponent(theta, x, mean float64) float64 {
-	if x < 0.5*mean {
-		sum := -theta * x
-		for _, g := range s {
-			sum -= g.m * math.Log(g.gap(theta))
-		}
-		return sum
-	}
-	sum := -theta * (x - mean)
+	var plain, centred total
+	plain.add(-theta * x)
+	centred.add(-theta * (x - mean))
+	plainSize, centredSize := math.Abs(plain.sum), math.Abs(centred.sum)
 	for _, g := range s {
-		if gap := g.gap(theta); gap < 0.5 {
-			sum -= g.m * (math.Log(gap) + g.w*theta)
+		gap := g.gap(theta)
+		term := -g.m * math.Log(gap)
+		plain.add(term)
+		plainSize += math.Abs(term)
+		if gap < 0.5 {
+			term -= g.m * g.w * theta
 		} else {
-			sum -= g.m * log1pmx(-g.w*theta)
+			term = -g.m * log1pmx(-g.w*theta)
 		}
+		centred.add(term)
+		centredSize += math.Abs(term)
 	}
-	return sum
+	if plainSize < centredSize {
+		return plain.value()
+	}
+	return centred.value()
 }
 
 // closest is the gap 1 − wθ below which a saddle point cannot be told from the pole in float64. It means a rate above 1e12 nats.
@@ -102,20 +109,48 @@ func (s gammaSum) saddle(x, pole float64) float64 {
 // It is the inversion integral (1/2πi) ∫ e^{K(t) − tx} dt/t along a path through the saddle point θ of its integrand, pole included: θ > 0 gives the upper tail, θ < 0
 // the lower one. (S. O. Rice, Distribution of quadratic forms in normal random variables, 1980; C. W. Helstrom, Calculating error probabilities for intersymbol and
 // cochannel interference, 1986.) The path follows the steepest descent and runs to where e^{−tx} vanishes, so nothing cancels and the answer is as accurate as its
-// exponent. Where the integral is left out, beyond 1e12 nats or because it did not settle, the answer is Chernoff's bound for the upper tail and 0 for the lower one.
-func (s gammaSum) tail(x float64) tailPart {
-	mean, _, _ := s.moments()
-	theta := s.saddle(x, 1)
-	part := tailPart{prefix: s.exponent(theta, x, mean), upper: x >= mean}
-	if _, hi := s.domain(); theta > hi*(1-closest) {
-		return part
+// exponent. exact is false where the integral is left out, beyond 1e12 nats or because it did not settle: the exponent alone is Chernoff's bound.
+func (s gammaSum) tail(x float64) (part tailPart, exact bool) {
+	mean, _, count := s.moments()
+	lo, hi := s.domain()
+	if math.IsInf(lo, -1) && x < tiniest {
+		return s.tailAtZero(x, count), true
 	}
-	if integral, ok := s.contour(theta, x); ok {
+	theta := s.saddle(x, 1)
+	part = tailPart{prefix: s.exponent(theta, x, mean), upper: x >= mean}
+	if theta > hi*(1-closest) {
+		return part, false
+	}
+	integral, exact := s.contour(theta, x)
+	if exact {
 		part.ratio = math.Log(integral)
-	} else if !part.upper {
-		part.ratio = math.Inf(-1)
+	}
+	return part, exact
+}
+
+// tiniest is the x, in units of the largest weight, below which the lower tail of a sum of positive terms is its leading power.
+const tiniest = 1e-100
+
+// tailAtZero returns P(S < x) = Π (x/w)^m / Γ(1 + Σ m) for x next to 0.
+func (s gammaSum) tailAtZero(x, count float64) tailPart {
+	lg, _ := math.Lgamma(1 + count)
+	part := tailPart{ratio: -lg}
+	for _, g := range s {
+		part.prefix += g.m * (ln(x) - math.Log(g.w))
 	}
 	return part
+}
+
+// logTail returns ln P(S >= x), or ln P(S < x) if below is set, for x and s as in tail. Where the integral is left out it is an upper bound.
+func (s gammaSum) logTail(x float64, below bool) float64 {
+	part, exact := s.tail(x)
+	switch {
+	case part.upper != below:
+		return part.log()
+	case exact:
+		return log1mexp(part.log())
+	}
+	return 0
 }
 
 // contour returns the integral along a path through theta, without e^{K(θ) − θx}, and whether it could be found.
@@ -156,7 +191,7 @@ func (p *saddlePath) integrate() (integral float64, ok bool) {
 		return 0, false
 	}
 	integral = step * (0.5 + sum)
-	for range 10 {
+	for range 8 {
 		sum, ok = p.sum(0.5*step, step)
 		if !ok {
 			return 0, false

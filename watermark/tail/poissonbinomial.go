@@ -39,11 +39,11 @@ func PoissonBinomial(k int, p []float64) float64 {
 
 // logLeast returns ln of the probability of no success.
 func (s bernoulliSum) logLeast() float64 {
-	sum := 0.0
+	var sum total
 	for _, b := range s {
-		sum += math.Log1p(-b.p)
+		sum.add(math.Log1p(-b.p))
 	}
-	return sum
+	return sum.value()
 }
 
 // countTail returns ln P(X >= k) or ln P(X <= k) of a sum whose weights are all 1, 0 < k < len(s), probabilities inside (0, 1).

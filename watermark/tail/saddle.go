@@ -2,23 +2,24 @@ package tail
 
 import "math"
 
-// saddle returns the root of an increasing function g on the open interval (lo, hi), either end of which may be infinite, to about 1e-9 of its size:
-// contours and bounds hold at any θ near it. g returns its value and derivative. Newton's method, at most tripling θ in a step, inside a shrinking bracket.
+// saddle returns the root of an increasing function g on the open interval (lo, hi), either end of which may be infinite, to about 1e-6 of its distance from the ends and
+// from 0: contours and bounds hold at any θ near it. g returns its value and derivative. Newton's method, at most tripling θ in a step, inside a shrinking bracket.
 func saddle(g func(theta float64) (value, slope float64), lo, hi, start float64) float64 {
-	theta := start
+	theta, left, right := start, lo, hi
 	for range 500 {
 		value, slope := g(theta)
 		if value > 0 {
-			hi = theta
+			right = theta
 		} else {
-			lo = theta
+			left = theta
 		}
 		longest := 2*math.Abs(theta) + math.Abs(start)
 		next := theta - max(-longest, min(value/slope, longest))
-		if !(next > lo && next < hi) {
-			next = lo + 0.5*(hi-lo)
+		if !(next > left && next < right) {
+			next = left + 0.5*(right-left)
 		}
-		if math.Abs(next-theta) <= 1e-9*math.Abs(theta) || math.IsInf(next, 0) || math.IsNaN(next) {
+		room := min(math.Abs(theta), theta-lo, hi-theta)
+		if !(math.Abs(next-theta) > 1e-6*room) || math.IsInf(next, 0) {
 			break
 		}
 		theta = next

@@ -107,28 +107,29 @@ func (s bernoulliSum) saddle(x float64) float64 {
 
 // logMost returns ln of the probability of the largest value.
 func (s bernoulliSum) logMost() float64 {
-	sum := 0.0
+	var sum total
 	for _, b := range s {
 		if b.w > 0 {
-			sum += math.Log(b.p)
+			sum.add(ln(b.p))
 		} else {
-			sum += math.Log1p(-b.p)
+			sum.add(math.Log1p(-b.p))
 		}
 	}
-	return sum
+	return sum.value()
 }
 
 // cumulant returns K(θ) = Σ ln(1 − p + p e^{θw}) and its first three derivatives.
 func (s bernoulliSum) cumulant(theta float64) (k0, k1, k2, k3 float64) {
+	var cumulant total
 	for _, b := range s {
-		k0 += bernoulliCumulant(theta*b.w, b.p)
+		cumulant.add(bernoulliCumulant(theta*b.w, b.p))
 		q, r := tilted(b.p, theta*b.w)
 		v := q * r * b.w * b.w
 		k1 += q * b.w
 		k2 += v
 		k3 += v * (r - q) * b.w
 	}
-	return k0, k1, k2, k3
+	return cumulant.value(), k1, k2, k3
 }
 
 // tilted returns p e^t / (1 − p + p e^t) and its complement.
