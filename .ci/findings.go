@@ -2,7 +2,8 @@
 
 // Command findings reads what the quickstart prints with -json and checks how
 // the story must end: marks are found in the two students of served answers and
-// not in the control.
+// not in the control, nor under the key of an epoch in which nothing was served.
+// The README's table must have the same figures.
 package main
 
 import (
@@ -11,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 )
 
 type finding struct {
@@ -19,6 +21,19 @@ type finding struct {
 	Scored   int      `json:"n_scored"`
 	Log10P   *float64 `json:"log10_p"`
 	Rejected *bool    `json:"rejected"`
+	Wrong    *finding `json:"wrong_epoch"`
+}
+
+// complete reports whether the finding has all its figures.
+func (f finding) complete() bool { return f.Log10P != nil && f.Rejected != nil && f.Scored > 0 }
+
+// row is what the finding's line in the README begins with.
+func (f finding) row() string {
+	scored := fmt.Sprint(f.Scored)
+	if n := len(scored); n > 3 {
+		scored = scored[:n-3] + "," + scored[n-3:]
+	}
+	return fmt.Sprintf("(?m)^ +%s +%s +%.2f ", f.Layer, scored, *f.Log10P)
 }
 
 func main() {
@@ -29,6 +44,10 @@ func main() {
 }
 
 func check(r io.Reader) error {
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		return err
+	}
 	rejected := map[string]bool{}
 	for in := json.NewDecoder(r); ; {
 		var f finding
@@ -37,19 +56,28 @@ func check(r io.Reader) error {
 		} else if err != nil {
 			return err
 		}
-		if f.Suspect == "" || f.Layer == "" {
-			continue // a line of another kind
+		findings := []finding{f}
+		if f.Wrong != nil {
+			findings = append(findings, *f.Wrong)
 		}
-		if f.Log10P == nil || f.Rejected == nil || f.Scored < 1 {
-			return fmt.Errorf("finding of %s, layer %s, lacks a figure", f.Suspect, f.Layer)
+		for _, f := range findings {
+			if !f.complete() {
+				return fmt.Errorf("finding of %q, layer %q, lacks a figure", f.Suspect, f.Layer)
+			}
+			fmt.Printf("%-8s %-12s %8d scored  log10 p %8.2f  rejected %t\n", f.Suspect, f.Layer, f.Scored, *f.Log10P, *f.Rejected)
+			if !regexp.MustCompile(f.row()).Match(readme) {
+				return fmt.Errorf("README.md has no line that matches %q", f.row())
+			}
 		}
-		fmt.Printf("%-8s %-12s %8d scored  log10 p %8.2f  rejected %t\n", f.Suspect, f.Layer, f.Scored, *f.Log10P, *f.Rejected)
 		rejected[f.Suspect] = rejected[f.Suspect] || *f.Rejected
+		if f.Wrong != nil && *f.Wrong.Rejected {
+			return fmt.Errorf("the wrong epoch is found in %s", f.Suspect)
+		}
 	}
 	for suspect, want := range map[string]bool{"served": true, "diluted": true, "control": false} {
 		got, found := rejected[suspect]
 		if !found {
-			return fmt.Errorf("no finding of %s", suspect)
+			return fmt.Errorf("no finding of %q", suspect)
 		}
 		if got != want {
 			return fmt.Errorf("rejected for %s is %t, want %t", suspect, got, want)
