@@ -44,7 +44,7 @@ type Detection struct {
 type Detector struct {
 	law          tail.Law
 	alpha        float64
-	reader       *reader
+	reader       func() *reader // a function for the reason of intkey.Key
 	width        int
 	threshold    float64
 	countRepeats bool
@@ -70,8 +70,9 @@ func NewDetector(c Config, o DetectorOptions) (*Detector, error) {
 		return nil, fmt.Errorf("vllm: vocab_size is %d, want 0 (unchecked) or more", o.VocabSize)
 	}
 	c = c.resolved()
+	r := newSource(c).open()
 	return &Detector{
-		law: w.Law(), alpha: *c.Alpha, reader: newSource(c).open(), width: c.ContextWidth,
+		law: w.Law(), alpha: *c.Alpha, reader: func() *reader { return r }, width: c.ContextWidth,
 		threshold: o.Threshold, countRepeats: o.CountRepeats, vocabulary: o.VocabSize,
 	}, nil
 }
@@ -97,18 +98,19 @@ func (d *Detector) Detect(tokens []watermark.Token) (Detection, error) {
 	}
 	d.padded = append(d.padded, tokens...)
 	d.contexts.Reset(len(tokens))
+	reader := d.reader()
 	var r Detection
 	var sum uint64 // of first occurrences, in units of 2^-32, as watermark.Detector adds
 	fresh := 0
 	for i, t := range tokens {
-		for j := range d.reader.n {
-			d.reader.streams[j].seek(d.padded[i : i+d.width])
+		for j := range reader.n {
+			reader.streams[j].seek(d.padded[i : i+d.width])
 		}
-		first := d.contexts.Add(d.reader.streams[0].seed())
+		first := d.contexts.Add(reader.streams[0].seed())
 		if !first && !d.countRepeats {
 			continue
 		}
-		s := d.score(t)
+		s := d.score(reader, t)
 		r.NumScored++
 		r.Score += s
 		if first {
@@ -116,24 +118,24 @@ func (d *Detector) Detect(tokens []watermark.Token) (Detection, error) {
 			sum += uint64(s * 0x1p32)
 		}
 	}
-	r.EngineP = d.engineP(r.Score, r.NumScored)
+	r.EngineP = d.engineP(reader.n, r.Score, r.NumScored)
 	r.IsWatermarked = r.NumScored > 0 && r.EngineP <= d.threshold
 	r.LogP = d.law.LogTail(float64(sum)*0x1p-32, int64(fresh))
 	return r, nil
 }
 
-func (d *Detector) score(t watermark.Token) float64 {
-	a := d.reader.streams[0].word(t)
-	if d.reader.n == 1 {
+func (d *Detector) score(r *reader, t watermark.Token) float64 {
+	a := r.streams[0].word(t)
+	if r.n == 1 {
 		return score(a)
 	}
-	return dual{d.alpha}.score(a, d.reader.streams[1].word(t))
+	return dual{d.alpha}.score(a, r.streams[1].word(t))
 }
 
 // engineP returns the p-value that the engine reports: the tail of Gamma(n, 1)
 // with one key, of Gamma(n/v, 1) at score/v with two, v = α² + (1−α)².
-func (d *Detector) engineP(score float64, n int) float64 {
-	if d.reader.n == 1 {
+func (d *Detector) engineP(keys int, score float64, n int) float64 {
+	if keys == 1 {
 		return gammaP(score, float64(n))
 	}
 	return dualP(score, n, d.alpha)

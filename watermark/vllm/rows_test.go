@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dyetrace/dyetrace/watermark"
+	"github.com/dyetrace/dyetrace/watermark/tail"
 )
 
 // vectors is the folder of the engine's own results.
@@ -97,7 +98,10 @@ func assertNear(t *testing.T, want, got, relative float64, what string) bool {
 	return assert.LessOrEqual(t, math.Abs(got-want), relative*math.Abs(want)+math.SmallestNonzeroFloat64, "%s: %v, want %v", what, got, want)
 }
 
-var minusInfinity = float32(math.Inf(-1))
+var (
+	minusInfinity = float32(math.Inf(-1))
+	nan           = float32(math.NaN())
+)
 
 const (
 	scoreTolerance = 1e-12
@@ -147,4 +151,24 @@ func shuffled(ids []watermark.Token, logits []float32) ([]watermark.Token, []flo
 	slices.Reverse(ids)
 	slices.Reverse(logits)
 	return ids, logits
+}
+
+const testKey = 0x9E1D_7C55_0A3B_F2C6
+
+// falseAlarm is ln of the rate at which a statistical assertion fails although what
+// it asserts is true.
+var falseAlarm = math.Log(1e-6)
+
+// assertAtMost checks that an event of probability at most p, seen k times in n
+// independent trials, was not seen too often.
+func assertAtMost(t testing.TB, k, n int, p float64) {
+	t.Helper()
+	assert.Greater(t, tail.Binomial(int64(k), int64(n), p), falseAlarm, "%d of %d, want about %.1f or fewer", k, n, p*float64(n))
+}
+
+// assertBinomial checks both sides, with half the rate for each.
+func assertBinomial(t testing.TB, k, n int, p float64) {
+	t.Helper()
+	assert.Greater(t, tail.Binomial(int64(k), int64(n), p), falseAlarm-math.Ln2, "%d of %d, want about %.1f", k, n, p*float64(n))
+	assert.Greater(t, tail.Binomial(int64(n-k), int64(n), 1-p), falseAlarm-math.Ln2, "%d of %d, want about %.1f", k, n, p*float64(n))
 }

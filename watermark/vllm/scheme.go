@@ -40,7 +40,7 @@ func (s single) Choose(d *watermark.Draw) (watermark.Token, bool) {
 func (s single) Perturb(d *watermark.Draw, dst []float32) (watermark.Then, error) {
 	if !s.marks(d.Role()) {
 		d.Decline()
-		return 0, fmt.Errorf("vllm: gumbel does not mark the tokens of role %d: sample them plainly", d.Role())
+		return d.PerturbPlain(dst), nil
 	}
 	return perturb(d, 0, dst)
 }

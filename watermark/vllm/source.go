@@ -13,7 +13,9 @@ type source struct {
 	info  watermark.SourceInfo
 	width int
 	dual  bool
-	keys  []uint64 // of the streams
+	// keys returns those of the streams. It is a function for the reason of
+	// intkey.Key.
+	keys func() []uint64
 }
 
 func newSource(c Config) *source {
@@ -31,10 +33,11 @@ func newSource(c Config) *source {
 }
 
 func (s *source) setKey(key uint64) {
-	s.keys = []uint64{key}
+	keys := []uint64{key}
 	if s.dual {
-		s.keys = []uint64{subKey("key_a", key), subKey("key_b", key)}
+		keys = []uint64{subKey("key_a", key), subKey("key_b", key)}
 	}
+	s.keys = func() []uint64 { return keys }
 }
 
 // Info implements [watermark.Source].
@@ -53,11 +56,11 @@ func (s *source) Decoy(seed [32]byte) watermark.Source {
 func (s *source) Open() watermark.Reader { return s.open() }
 
 func (s *source) open() *reader {
-	r := &reader{}
-	for i, key := range s.keys {
-		r.streams[i] = stream{k0: uint32(key), k1: uint32(key >> 32)}
+	keys := s.keys()
+	r := &reader{n: len(keys)}
+	for i, key := range keys {
+		r.streams[i] = stream{k0: uint32(key), k1: uint32(key >> 32), of: noBlock}
 	}
-	r.n = len(s.keys)
 	return r
 }
 
