@@ -46,8 +46,9 @@ func betaTail(p betaPoint) tailPart {
 
 const betaTerms = 20
 
-// betaCoefficients fills f with the Taylor coefficients of η √(x₀y₀)/(x−x₀) for −½η² = x₀ ln(x/x₀) + y₀ ln(y/y₀) and skew = (y₀−x₀)/√(x₀y₀).
-// Differentiating the definition gives f − ηf' = f³ + skew·ηf² − η²f. They converge for η² < 4π min(x₀,y₀).
+// betaCoefficients fills f with the Taylor coefficients of η √(x₀y₀)/(x−x₀) for −½η² = x₀ ln(x/x₀) + y₀ ln(y/y₀) and
+// skew = (y₀−x₀)/√(x₀y₀). Differentiating the definition gives f − ηf' = f³ + skew·ηf² − η²f. They converge for η² <
+// 4π min(x₀,y₀).
 func betaCoefficients(f *[betaTerms]float64, skew float64) {
 	var square [betaTerms]float64
 	f[0], square[0] = 1, 1
@@ -68,12 +69,14 @@ func betaCoefficients(f *[betaTerms]float64, skew float64) {
 	}
 }
 
-// betaFraction returns I_x(a,b) B(a,b) / (x^a y^b), for x below the mean a/(a+b), by the continued fraction 1/(β₁ + α₂/(β₂ + α₃/(β₃ + …))) with
+// betaFraction returns I_x(a,b) B(a,b) / (x^a y^b), for x below the mean a/(a+b), by the continued fraction 1/(β₁ +
+// α₂/(β₂ + α₃/(β₃ + …))) with
 //
 //	α_{n+1} = (a+n−1)(a+b+n−1) n(b−n) x² / (a+2n−1)²,
 //	β_{n+1} = n + n(b−n)x/(a+2n−1) + (a+n)(d + 1 + n(1+y))/(a+2n+1)
 //
-// (A. R. DiDonato, A. H. Morris, Significant digit computation of the incomplete beta function ratios, 1992, eq. 10) and Lentz's method.
+// (A. R. DiDonato, A. H. Morris, Significant digit computation of the incomplete beta function ratios, 1992, their
+// BFRAC) and Lentz's method.
 func betaFraction(p betaPoint) float64 {
 	a, b := p.a, p.b
 	c, d := math.Inf(1), (a+1)/(a*(p.d+1))

@@ -7,7 +7,8 @@ const maxCount = 1 << 53
 
 // Binomial returns ln P(X >= k) for X ~ Binomial(n, p), exact like Gamma.
 //
-// k <= 0 gives 0 and k > n gives −Inf. n < 0, n > 2^53, p outside [0, 1] or NaN is an error of the caller and gives 0, no evidence.
+// k <= 0 gives 0 and k > n gives −Inf. n < 0, n > 2^53, p outside [0, 1] or NaN is an error of the caller and gives
+// 0, no evidence.
 func Binomial(k, n int64, p float64) float64 {
 	switch {
 	case n < 0 || n > maxCount || !(p >= 0 && p <= 1) || k <= 0:

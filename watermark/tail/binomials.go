@@ -5,11 +5,13 @@ import (
 	"math"
 )
 
-// Bernoulli is the law of a green-list hit, 1 with probability p. Its LogTail is Binomial's. An error names a p outside (0, 1).
+// Bernoulli is the law of a green-list hit, 1 with probability p. Its LogTail is Binomial's. An error names a p
+// outside (0, 1).
 func Bernoulli(p float64) (Law, error) { return Binomials(1, p) }
 
-// Binomials is the law of the number of hits among m bits, each 1 with probability p, as one token of a tournament of depth m has them. Its LogTail is Binomial's over n·m bits.
-// An error names an m outside [1, 65536] or a p outside (0, 1).
+// Binomials is the law of the number of hits among m bits, each 1 with probability p, as one token of a tournament of
+// depth m has them. Its LogTail is Binomial's over n·m bits. An error names an m outside [1, 65536] or a p outside
+// (0, 1).
 func Binomials(m int, p float64) (Law, error) {
 	if m < 1 || m > 1<<16 {
 		return nil, fmt.Errorf("tail: bits per unit is %d, want 1 to 65536", m)

@@ -11,11 +11,13 @@ import (
 	"github.com/dyetrace/dyetrace/watermark/tail"
 )
 
-// p-values and e-values of simulated sums. Each of the checks below fails on a right package with probability at most falseAlarm/checks, by Chernoff's bound for the
-// binomial count (W. Hoeffding, 1963, theorem 1), so the file as a whole with at most 1e-6. Seeds are fixed.
+// p-values and e-values of simulated sums. Each of the checks below fails on a right package with probability at most
+// falseAlarm/checks, by Chernoff's bound for the binomial count (W. Hoeffding, 1963, theorem 1), so the file as a
+// whole with at most 1e-6. Seeds are fixed.
 //
-// Mutants seen to be killed here: P(X > k) for P(X >= k) in Binomial, PoissonBinomial and SignFlip; the normal law for Gamma and Binomial; shape n−1; the moment-matched
-// Gamma for DualGamma; bounds without the sign of θ; e-values without their normaliser.
+// Mutants seen to be killed here: P(X > k) for P(X >= k) in Binomial, PoissonBinomial and SignFlip; the normal law
+// for Gamma and Binomial; shape n−1; the moment-matched Gamma for DualGamma; bounds without the sign of θ; e-values
+// without their normaliser.
 const (
 	falseAlarm = 1e-6
 	checks     = 150
@@ -40,7 +42,8 @@ func unlikely(count int, level float64, upper bool) bool {
 	return (q > level) == upper && q != level && draws*divergence(q, level) > math.Log(checks/falseAlarm)
 }
 
-// calibrate draws ln p-values and checks that P(p <= level) <= level, and = level where the law is continuous and the p-value exact.
+// calibrate draws ln p-values and checks that P(p <= level) <= level, and = level where the law is continuous and the
+// p-value exact.
 func calibrate(t *testing.T, name string, continuous bool, draw func(r *rand.Rand) float64) {
 	t.Helper()
 	r := rand.New(rand.NewPCG(20, 26))

@@ -7,7 +7,8 @@ const (
 	ln2        = math.Ln2
 )
 
-// log1pmx returns ln(1+x) − x to a few units in the last place, where the plain difference would lose everything that x has below its square. Requires x >= −1.
+// log1pmx returns ln(1+x) − x to a few units in the last place, where the plain difference would lose everything that
+// x has below its square. Requires x >= −1.
 //
 // With r = x/(2+x), ln(1+x) = 2 artanh r = 2r(1 + r²/3 + r⁴/5 + …) and 2r − x = −x·r.
 func log1pmx(x float64) float64 {
@@ -24,8 +25,9 @@ func log1pmx(x float64) float64 {
 	return r * (2*r2*sum - x)
 }
 
-// deviance returns D(x, μ) = x ln(x/μ) − x + μ >= 0 given d = x − μ, which the caller knows better than this function could: it is where all the digits are lost.
-// Requires x >= 0 and μ > 0. (C. Loader, Fast and accurate computation of binomial probabilities, 2000: his bd0.)
+// deviance returns D(x, μ) = x ln(x/μ) − x + μ >= 0 given d = x − μ, which the caller knows better than this function
+// could: it is where all the digits are lost. Requires x >= 0 and μ > 0. (C. Loader, Fast and accurate computation of
+// binomial probabilities, 2000: his bd0.)
 func deviance(x, mu, d float64) float64 {
 	if x == 0 {
 		return mu
@@ -40,8 +42,8 @@ func deviance(x, mu, d float64) float64 {
 	return x*math.Log(ratio) - d
 }
 
-// stirlingError returns δ(z) = ln Γ(z+1) − (z+½) ln z + z − ½ ln 2π, what Stirling's formula leaves out. Requires z > 0.
-// (NIST DLMF 5.11.1; from z = 15 on the first term left out is below 3e-16.)
+// stirlingError returns δ(z) = ln Γ(z+1) − (z+½) ln z + z − ½ ln 2π, what Stirling's formula leaves out. Requires z >
+// 0. (NIST DLMF 5.11.1; from z = 15 on the first term left out is below 3e-16.)
 func stirlingError(z float64) float64 {
 	if z < 15 {
 		lg, _ := math.Lgamma(z + 1)
@@ -60,7 +62,8 @@ func ln(x float64) float64 {
 	return math.Log(x)
 }
 
-// log1mexp returns ln(1 − e^t) for t <= 0 without cancellation at either end. (M. Mächler, Accurately computing log(1 − exp(−|a|)), 2012.)
+// log1mexp returns ln(1 − e^t) for t <= 0 without cancellation at either end. (M. Mächler, Accurately computing log(1
+// − exp(−|a|)), 2012.)
 func log1mexp(t float64) float64 {
 	if t > -ln2 {
 		return math.Log(-math.Expm1(t))

@@ -5,10 +5,12 @@ import (
 	"math"
 )
 
-// DualGamma returns ln P(S >= x) for S = Σ_{i<=n} (1−α)A_i + αB_i with A_i, B_i independent Exp(1): the score of a dual-key Gumbel mark.
-// It is exact for every α in [0, 1], also near ½, where the partial fractions of its density cancel, and for n up to 1e6 and more.
+// DualGamma returns ln P(S >= x) for S = Σ_{i<=n} (1−α)A_i + αB_i with A_i, B_i independent Exp(1): the score of a
+// dual-key Gumbel mark. It is exact for every α in [0, 1], also near ½, where the partial fractions of its density
+// cancel, and for n up to 1e6 and more.
 //
-// Engines report the tail of Gamma(n/v) at x/v, v = α²+(1−α)², which matches the mean and variance and is wrong in the tail.
+// Engines report the tail of Gamma(n/v) at x/v, v = α²+(1−α)², which matches the mean and variance and is wrong in
+// the tail.
 //
 // x <= 0 gives 0. n < 1, α outside [0, 1] or NaN is an error of the caller and gives 0, no evidence.
 func DualGamma(x float64, n int64, alpha float64) float64 {
@@ -26,7 +28,8 @@ func DualGamma(x float64, n int64, alpha float64) float64 {
 	return gammaSum{{max(1-alpha, faintest), m}, {max(alpha, faintest), m}}.logTail(x, false)
 }
 
-// DualExponential is the law of one score of a dual-key Gumbel mark, (1−α)A + αB with A, B ~ Exp(1). Its LogTail is DualGamma's. An error names an α outside [0, 1].
+// DualExponential is the law of one score of a dual-key Gumbel mark, (1−α)A + αB with A, B ~ Exp(1). Its LogTail is
+// DualGamma's. An error names an α outside [0, 1].
 func DualExponential(alpha float64) (Law, error) {
 	if !(alpha >= 0 && alpha <= 1) {
 		return nil, fmt.Errorf("tail: mixing weight α is %v, want 0 to 1", alpha)

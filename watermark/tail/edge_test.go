@@ -22,7 +22,8 @@ func probable(t *testing.T, v float64, name string, args ...any) {
 	assert.False(t, math.IsNaN(v) || v > 0, "%s%v = %v", name, args, v)
 }
 
-// TestExtremes puts the ends of float64 and int64 everywhere: no NaN, no panic, nothing above 0, an answer in reasonable time.
+// TestExtremes puts the ends of float64 and int64 everywhere: no NaN, no panic, nothing above 0, an answer in
+// reasonable time.
 func TestExtremes(t *testing.T) {
 	for _, x := range extremes {
 		probable(t, tail.Normal(x), "Normal", x)

@@ -2,10 +2,11 @@ package tail
 
 import "math"
 
-// Gamma returns ln P(X >= x) for X ~ Gamma(shape, 1), shape any positive real. It is exact: the relative error of the answer is a few 1e-14 (1e-10 is promised),
-// also where it is −1e6 or −1e-300.
+// Gamma returns ln P(X >= x) for X ~ Gamma(shape, 1), shape any positive real. It is exact: the relative error of the
+// answer is a few 1e-14 (1e-10 is promised), also where it is −1e6 or −1e-300.
 //
-// x <= 0 gives 0. A shape that is not positive and finite, or NaN anywhere, is an error of the caller and gives 0, no evidence.
+// x <= 0 gives 0. A shape that is not positive and finite, or NaN anywhere, is an error of the caller and gives 0, no
+// evidence.
 func Gamma(x, shape float64) float64 {
 	switch {
 	case !(shape > 0) || math.IsInf(shape, 1) || !(x > 0):
@@ -16,7 +17,8 @@ func Gamma(x, shape float64) float64 {
 	return gammaTail(x, shape).logUpper()
 }
 
-// A tailPart is one tail of a law, as the product of a factor that holds all of its smallness and a ratio that holds none.
+// A tailPart is one tail of a law, as the product of a factor that holds all of its smallness and a ratio that holds
+// none.
 type tailPart struct {
 	prefix float64 // ln of the factor
 	ratio  float64 // ln of the rest
@@ -42,8 +44,8 @@ func (p tailPart) lowerRatio() float64 {
 	return p.ratio
 }
 
-// gammaTail returns the tail of Gamma(a, 1) at x that can be computed without cancellation; the other one is then not small.
-// Its prefix is ln [x^a e^{−x} / Γ(a+1)]. Requires a > 0 and 0 < x < ∞.
+// gammaTail returns the tail of Gamma(a, 1) at x that can be computed without cancellation; the other one is then not
+// small. Its prefix is ln [x^a e^{−x} / Γ(a+1)]. Requires a > 0 and 0 < x < ∞.
 func gammaTail(x, a float64) tailPart {
 	switch {
 	case a < 1 && x < 1.5:
@@ -56,7 +58,8 @@ func gammaTail(x, a float64) tailPart {
 	return tailPart{gammaPrefix(x, a), math.Log(a * gammaFraction(x, a)), true}
 }
 
-// gammaPrefix returns ln [x^a e^{−x} / Γ(a+1)], by Loader's deviance where a difference of logarithms of Γ would lose digits.
+// gammaPrefix returns ln [x^a e^{−x} / Γ(a+1)], by Loader's deviance where a difference of logarithms of Γ would lose
+// digits.
 func gammaPrefix(x, a float64) float64 {
 	if a < 1 {
 		return a*ln(x) - x + math.Log1p(a*reciprocalGamma(a))
@@ -74,8 +77,9 @@ func gammaSeries(x, a float64) float64 {
 	return sum
 }
 
-// gammaFraction returns Γ(a,x) e^x x^{−a}, by Legendre's continued fraction 1/(x+1−a − 1(1−a)/(x+3−a − 2(2−a)/(x+5−a − …))) (NIST DLMF 8.9.2),
-// evaluated by Lentz's method (1976) as modified by Thompson and Barnett (1986). Requires x above the mean, or x >= 1.5 for a < 1.
+// gammaFraction returns Γ(a,x) e^x x^{−a}, by Legendre's continued fraction 1/(x+1−a − 1(1−a)/(x+3−a − 2(2−a)/(x+5−a
+// − …))) (the even part of NIST DLMF 8.9.2), evaluated by Lentz's method (1976) as modified by Thompson and Barnett
+// (1986). Requires x above the mean, or x >= 1.5 for a < 1.
 func gammaFraction(x, a float64) float64 {
 	b := x + 1 - a
 	c, d := math.Inf(1), 1/b
@@ -106,8 +110,9 @@ func gammaUniform(x, a float64) tailPart {
 	return tailPart{-a*unit - halfLog2Pi - stirling, ratio + halfLog2Pi + stirling, x >= a}
 }
 
-// gammaSmall covers a < 1, x < 1.5, where P is near 1 although x is below it: with 1 + w = x^a/Γ(a+1) and 1 + v = 1 + a Σ_{n>=1} (−x)^n / ((a+n) n!),
-// P = (1+w)(1+v) and Q = −(w + v + wv). (W. Gautschi, A computational procedure for incomplete gamma functions, 1979, §4.1; NIST DLMF 8.7.1.)
+// gammaSmall covers a < 1, x < 1.5, where P is near 1 although x is below it: with 1 + w = x^a/Γ(a+1) and 1 + v = 1 +
+// a Σ_{n>=1} (−x)^n / ((a+n) n!), P = (1+w)(1+v) and Q = −(w + v + wv). (W. Gautschi, A computational procedure for
+// incomplete gamma functions, 1979; NIST DLMF 8.7.1.)
 func gammaSmall(x, a float64) tailPart {
 	v, term := 0.0, a
 	for n := 1.0; n < 40; n++ {

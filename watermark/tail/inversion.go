@@ -46,8 +46,8 @@ func (s gammaSum) slopes(theta float64) (k1, k2, k3 float64) {
 	return k1, k2, k3
 }
 
-// exponent returns K(θ) − θx. It is summed as it stands and with the linear parts, which all but cancel near the mean, taken out first; the answer is the sum whose
-// terms were smaller.
+// exponent returns K(θ) − θx. It is summed as it stands and with the linear parts, which all but cancel near the
+// mean, taken out first; the answer is the sum whose terms were smaller.
 func (s gammaSum) exponent(theta, x, mean float64) float64 {
 	var plain, centred total
 	plain.add(-theta * x)
@@ -72,10 +72,12 @@ func (s gammaSum) exponent(theta, x, mean float64) float64 {
 	return centred.value()
 }
 
-// closest is the gap 1 − wθ below which a saddle point cannot be told from the pole in float64. It means a rate above 1e12 nats.
+// closest is the gap 1 − wθ below which a saddle point cannot be told from the pole in float64. It means a rate above
+// 1e12 nats.
 const closest = 1e-12
 
-// saddle returns θ with K'(θ) = x + pole/θ: for pole = 0 the saddle point of the law, for pole = 1 that of the integrand of tail on the side where x lies.
+// saddle returns θ with K'(θ) = x + pole/θ: for pole = 0 the saddle point of the law, for pole = 1 that of the
+// integrand of tail on the side where x lies.
 func (s gammaSum) saddle(x, pole float64) float64 {
 	mean, variance, count := s.moments()
 	lo, hi := s.domain()
@@ -103,13 +105,15 @@ func (s gammaSum) saddle(x, pole float64) float64 {
 	}, lo, hi, start)
 }
 
-// tail returns the tail of the sum at x >= 0 away from the mean: P(S >= x) above it, P(S < x) below it. Requires a positive weight, x > 0 unless one is negative,
-// and weights of at most 1.
+// tail returns the tail of the sum at x >= 0 away from the mean: P(S >= x) above it, P(S < x) below it. Requires a
+// positive weight, x > 0 unless one is negative, and weights of at most 1.
 //
-// It is the inversion integral (1/2πi) ∫ e^{K(t) − tx} dt/t along a path through the saddle point θ of its integrand, pole included: θ > 0 gives the upper tail, θ < 0
-// the lower one. (S. O. Rice, Distribution of quadratic forms in normal random variables, 1980; C. W. Helstrom, Calculating error probabilities for intersymbol and
-// cochannel interference, 1986.) The path follows the steepest descent and runs to where e^{−tx} vanishes, so nothing cancels and the answer is as accurate as its
-// exponent. exact is false where the integral is left out, beyond 1e12 nats or because it did not settle: the exponent alone is Chernoff's bound.
+// It is the inversion integral (1/2πi) ∫ e^{K(t) − tx} dt/t along a path through the saddle point θ of its integrand,
+// pole included: θ > 0 gives the upper tail, θ < 0 the lower one. (S. O. Rice, Distribution of quadratic forms in
+// normal random variables, 1980; C. W. Helstrom, Calculating error probabilities for intersymbol and cochannel
+// interference, 1986.) The path follows the steepest descent and runs to where e^{−tx} vanishes, so nothing cancels
+// and the answer is as accurate as its exponent. exact is false where the integral is left out, beyond 1e12 nats or
+// because it did not settle: the exponent alone is Chernoff's bound.
 func (s gammaSum) tail(x float64) (part tailPart, exact bool) {
 	mean, _, count := s.moments()
 	lo, hi := s.domain()
@@ -128,7 +132,8 @@ func (s gammaSum) tail(x float64) (part tailPart, exact bool) {
 	return part, exact
 }
 
-// tiniest is the x, in units of the largest weight, below which the lower tail of a sum of positive terms is its leading power.
+// tiniest is the x, in units of the largest weight, below which the lower tail of a sum of positive terms is its
+// leading power.
 const tiniest = 1e-100
 
 // tailAtZero returns P(S < x) = Π (x/w)^m / Γ(1 + Σ m) for x next to 0.
@@ -141,7 +146,8 @@ func (s gammaSum) tailAtZero(x, count float64) tailPart {
 	return part
 }
 
-// logTail returns ln P(S >= x), or ln P(S < x) if below is set, for x and s as in tail. Where the integral is left out it is an upper bound.
+// logTail returns ln P(S >= x), or ln P(S < x) if below is set, for x and s as in tail. Where the integral is left
+// out it is an upper bound.
 func (s gammaSum) logTail(x float64, below bool) float64 {
 	part, exact := s.tail(x)
 	switch {
@@ -155,8 +161,9 @@ func (s gammaSum) logTail(x float64, below bool) float64 {
 
 // contour returns the integral along a path through theta, without e^{K(θ) − θx}, and whether it could be found.
 //
-// On a straight path the integrand falls from the start, but maybe slowly and swinging; a path that bends to the right ends sooner, and if it follows
-// the steepest descent the integrand falls on it too. With weights of both signs that descent may turn again further out, so a path that climbs is unbent until it does not.
+// On a straight path the integrand falls from the start, but maybe slowly and swinging; a path that bends to the
+// right ends sooner, and if it follows the steepest descent the integrand falls on it too. With weights of both signs
+// that descent may turn again further out, so a path that climbs is unbent until it does not.
 func (s gammaSum) contour(theta, x float64) (integral float64, ok bool) {
 	_, k2, k3 := s.slopes(theta)
 	path := saddlePath{law: s, theta: theta, x: x, scale: 1 / math.Sqrt(k2+1/(theta*theta))}
@@ -173,17 +180,20 @@ func (s gammaSum) contour(theta, x float64) (integral float64, ok bool) {
 	return 0, false
 }
 
-// A saddlePath is the hyperbola t = θ + scale·(is + slope·(√(r² + s²) − r)), r = slope/(2·bend), near its vertex the parabola is + bend·s² of steepest descent. s = sinh v.
+// A saddlePath is the hyperbola t = θ + scale·(is + slope·(√(r² + s²) − r)), r = slope/(2·bend), near its vertex the
+// parabola is + bend·s² of steepest descent. s = sinh v.
 type saddlePath struct {
 	law                   gammaSum
 	theta, x, scale, bend float64
 }
 
-// slope of the ends of the path from the vertical. Up to 1 a cluster of many small weights, e^{t²} in effect, falls along it.
+// slope of the ends of the path from the vertical. Up to 1 a cluster of many small weights, e^{t²} in effect, falls
+// along it.
 const slope = 0.6
 
-// integrate returns the integral of the real part over v > 0, by the trapezoidal rule with a step that is halved until it no longer matters: the integrand is
-// analytic about the real axis, so halving the step squares the error. ok is false if the path climbs or the sum does not settle.
+// integrate returns the integral of the real part over v > 0, by the trapezoidal rule with a step that is halved
+// until it no longer matters: the integrand is analytic about the real axis, so halving the step squares the error.
+// ok is false if the path climbs or the sum does not settle.
 func (p *saddlePath) integrate() (integral float64, ok bool) {
 	step := 0.15
 	sum, ok := p.sum(step, step)

@@ -1,7 +1,7 @@
 package tail
 
-// A Law is the null distribution of the score of one unit (one scored token): what the score does when the text has nothing to do with the key.
-// Laws are immutable, comparable with == and safe for concurrent use.
+// A Law is the null distribution of the score of one unit, which is one scored token: what the score does when the
+// text has nothing to do with the key. Laws are immutable, comparable with == and safe for concurrent use.
 type Law interface {
 	// String names the law and its parameters, as "Binomial(30,0.5)".
 	String() string
@@ -11,13 +11,15 @@ type Law interface {
 	Cumulant(theta float64) float64
 	// Domain is the open interval of θ on which Cumulant is finite.
 	Domain() (lo, hi float64)
-	// LogTail returns ln P(S >= sum) for the sum S of n independent units. n <= 0 or a NaN sum gives 0: no evidence.
+	// LogTail returns ln P(S >= sum) for the sum S of n independent units, exact unless the law says that it is an
+	// upper bound. n <= 0 or a NaN sum gives 0: no evidence.
 	LogTail(sum float64, n int64) float64
-	// LogE returns the logarithm of an e-value against the law: E exp(LogE(S, n)) <= 1 under it. n <= 0 gives 0; a sum that the law cannot have, or NaN, gives −Inf.
+	// LogE returns the logarithm of an e-value against the law: E exp(LogE(S, n)) <= 1 under it, and it grows with
+	// the sum. n <= 0 gives 0; NaN, or a sum below all that the law can have, gives −Inf.
 	LogE(sum float64, n int64) float64
 }
 
-// Moments of one unit.
+// Moments of the score of one unit, one scored token.
 type Moments struct {
 	Mean, Variance float64
 	// Excess is the excess kurtosis κ₄/σ⁴; a sum of n units has Excess/n.

@@ -15,8 +15,9 @@ import (
 
 // Naive oracles: every term, in 400-bit arithmetic or by enumeration.
 //
-// Mutants seen to be killed here: the two sides of the seams below exchanged or moved; k−1 for k where the lower tail is computed; ties not counted by SignFlip and
-// WeightedBernoulliExact; a Chernoff exponent with the sign of θ lost (bound below the truth).
+// Mutants seen to be killed here: the two sides of the seams below exchanged or moved; k−1 for k where the lower tail
+// is computed; ties not counted by SignFlip and WeightedBernoulliExact; a Chernoff exponent with the sign of θ lost
+// (bound below the truth).
 
 // logFloat returns ln f for f > 0 of any exponent.
 func logFloat(f *big.Float) float64 {
@@ -229,13 +230,15 @@ func TestWeightedExponentialOfEqualWeightsIsGamma(t *testing.T) {
 	}
 }
 
-// TestWeightedExponentialOfManyWeights: clusters of small weights beside a large one are where a fixed step of the quadrature fails.
+// TestWeightedExponentialOfManyWeights: clusters of small weights beside a large one are where a fixed step of the
+// quadrature fails.
 func TestWeightedExponentialOfManyWeights(t *testing.T) {
 	w := []float64{1}
 	for range 300 {
 		w = append(w, 0.01)
 	}
-	// Conditional on the large term, S is Gamma(300)/100 plus e: P(S > x) = Q(300, 100x) + ∫ f(g) e^{−(x−g)} dg, and the integral is P(300, 99x) (100/99)^300 e^{−x}.
+	// Conditional on the large term, S is Gamma(300)/100 plus e: P(S > x) = Q(300, 100x) + ∫ f(g) e^{−(x−g)} dg, and
+	// the integral is P(300, 99x) (100/99)^300 e^{−x}.
 	for _, x := range []float64{1, 2.9, 4, 4.2, 9, 200} {
 		want := math.Exp(tail.Gamma(100*x, 300)) - math.Expm1(tail.Gamma(99*x, 300))*math.Exp(300*math.Log(100./99)-x)
 		assert.True(t, close(math.Exp(tail.WeightedExponentialExact(x, w)), want, 1e-11, 0), "x %v", x)

@@ -4,7 +4,8 @@ import "math"
 
 // Normal returns ln P(Z >= x) for a standard normal Z, exact at any x: −1e6 is as good as −1. NaN gives 0.
 //
-// No test of this library takes its p-value from a normal law; it is here for diagnostics and for the approximations that say so.
+// No test of this library takes its p-value from a normal law; it is here for diagnostics and for the approximations
+// that say so.
 func Normal(x float64) float64 {
 	switch {
 	case math.IsNaN(x):
@@ -17,8 +18,8 @@ func Normal(x float64) float64 {
 	return -0.5*x*x - halfLog2Pi + math.Log(mills(x))
 }
 
-// mills returns Mills' ratio P(Z >= z)/φ(z) for z >= 0.
-// From z = 5 on by Laplace's continued fraction 1/(z + 1/(z + 2/(z + 3/(z + …)))) (NIST DLMF 7.9.3), of which 16 terms are then enough for every digit.
+// mills returns Mills' ratio P(Z >= z)/φ(z) for z >= 0. From z = 5 on by Laplace's continued fraction 1/(z + 1/(z +
+// 2/(z + 3/(z + …)))) (NIST DLMF 7.9.3), of which 16 terms are then enough for every digit.
 func mills(z float64) float64 {
 	if z < 5 {
 		return math.Sqrt(math.Pi/2) * math.Exp(0.5*z*z) * math.Erfc(z/math.Sqrt2)

@@ -2,12 +2,15 @@ package tail
 
 import "math"
 
-// PoissonBinomial returns ln P(X >= k) for the number X of successes in len(p) independent trials, success i having probability p[i]. It is exact, at any depth.
+// PoissonBinomial returns ln P(X >= k) for the number X of successes in len(p) independent trials, success i having
+// probability p[i]. It is exact, at any depth.
 //
-// The trials are tilted until k is the mean (F. Esscher, 1932), P(X = j) = P̃(X = j) e^{K(θ) − θj}, so the convolution that follows meets no small numbers where it
-// matters. Time is of order len(p)·min(len(p), 40 standard deviations).
+// The trials are tilted until k is the mean (F. Esscher, 1932), P(X = j) = P̃(X = j) e^{K(θ) − θj}, so the
+// convolution that follows meets no small numbers where it matters. Time is of order len(p)·min(len(p), 40 standard
+// deviations).
 //
-// k <= 0 gives 0 and k > len(p) gives −Inf. A probability outside [0, 1] or NaN is an error of the caller and gives 0, no evidence.
+// k <= 0 gives 0 and k > len(p) gives −Inf. A probability outside [0, 1] or NaN is an error of the caller and gives
+// 0, no evidence.
 func PoissonBinomial(k int, p []float64) float64 {
 	sum := make(bernoulliSum, 0, len(p))
 	mean := 0.0
@@ -46,7 +49,8 @@ func (s bernoulliSum) logLeast() float64 {
 	return sum.value()
 }
 
-// countTail returns ln P(X >= k) or ln P(X <= k) of a sum whose weights are all 1, 0 < k < len(s), probabilities inside (0, 1).
+// countTail returns ln P(X >= k) or ln P(X <= k) of a sum whose weights are all 1, 0 < k < len(s), probabilities
+// inside (0, 1).
 func (s bernoulliSum) countTail(k int, upper bool) float64 {
 	target := float64(k)
 	theta := s.saddle(target)
@@ -64,7 +68,8 @@ func (s bernoulliSum) countTail(k int, upper bool) float64 {
 	return k0 - theta*target + math.Log(sum)
 }
 
-// negligible is the probability at which the ends of a convolution are cut off. The k that matters has more than 0.1/len(s), so 1e12 cuts change nothing.
+// negligible is the probability at which the ends of a convolution are cut off. The k that matters has more than
+// 0.1/len(s), so 1e12 cuts change nothing.
 const negligible = 1e-40
 
 // convolve returns the law of the sum tilted by θ: law[i] = P̃(X = first+i).

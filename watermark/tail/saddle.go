@@ -2,8 +2,9 @@ package tail
 
 import "math"
 
-// saddle returns the root of an increasing function g on the open interval (lo, hi), either end of which may be infinite, to about 1e-6 of its distance from the ends and
-// from 0: contours and bounds hold at any θ near it. g returns its value and derivative. Newton's method, at most tripling θ in a step, inside a shrinking bracket.
+// saddle returns the root of an increasing function g on the open interval (lo, hi), either end of which may be
+// infinite, to about 1e-6 of its distance from the ends and from 0: contours and bounds hold at any θ near it. g
+// returns its value and derivative. Newton's method, at most tripling θ in a step, inside a shrinking bracket.
 func saddle(g func(theta float64) (value, slope float64), lo, hi, start float64) float64 {
 	theta, left, right := start, lo, hi
 	for range 500 {
@@ -27,9 +28,10 @@ func saddle(g func(theta float64) (value, slope float64), lo, hi, start float64)
 	return theta
 }
 
-// lugannaniRice returns the approximation to ln P(S >= x) from the saddle point θ, K'(θ) = x: rate = θx − K(θ) >= 0, k2 = K”(θ), k3 = K”'(θ).
-// (R. Lugannani, S. Rice, Saddle point approximation for the distribution of the sum of independent random variables, 1980;
-// where its last factor turns negative, far out on short sums, O. E. Barndorff-Nielsen's r*, 1986, which cannot.)
+// lugannaniRice returns the approximation to ln P(S >= x) from the saddle point θ, K'(θ) = x: rate = θx − K(θ) >= 0,
+// k2 = K”(θ), k3 = K”'(θ). (R. Lugannani, S. Rice, Saddle point approximation for the distribution of the sum of
+// independent random variables, 1980; where its last factor turns negative, far out on short sums, O. E.
+// Barndorff-Nielsen's r*, 1986, which cannot.)
 func lugannaniRice(theta, rate, k2, k3 float64) float64 {
 	r, u := math.Sqrt(2*rate), math.Abs(theta)*math.Sqrt(k2)
 	correction := 1/u - 1/r

@@ -5,11 +5,13 @@ import "math"
 // MaxSignFlip is the largest number of non-zero terms for which SignFlip is exact; it then takes some 30 ms and 32 MB.
 const MaxSignFlip = 40
 
-// SignFlip returns ln P(Σ ±t_i >= Σ t_i), the signs independent and fair: how rare a total as large as the one observed is when each term could as well have had
-// the other sign. With differences d_i and observed signs s_i, t_i = s_i·d_i.
+// SignFlip returns ln P(Σ ±t_i >= Σ t_i), the signs independent and fair: how rare a total as large as the one
+// observed is when each term could as well have had the other sign. With differences d_i and observed signs s_i, t_i
+// = s_i·d_i.
 //
-// It is exact for at most MaxSignFlip non-zero terms, by meeting in the middle; beyond that it is the bound SignFlipBound.
-// Totals that tie within rounding count as ties, against the claim. A term that is not finite is an error of the caller and gives 0, no evidence.
+// It is exact for at most MaxSignFlip non-zero terms, by meeting in the middle; beyond that it is the bound
+// SignFlipBound. Totals that tie within rounding count as ties, against the claim. A term that is not finite is an
+// error of the caller and gives 0, no evidence.
 func SignFlip(terms []float64) float64 {
 	live := make([]float64, 0, len(terms))
 	slack := 0.0
@@ -65,8 +67,8 @@ func merge(a, b []float64) []float64 {
 	return append(append(out, a...), b...)
 }
 
-// SignFlipBound returns Hoeffding's bound on SignFlip, −T²/(2 Σ t²) for a positive total T and 0 otherwise (W. Hoeffding, 1963, theorem 2).
-// A term that is not finite is an error of the caller and gives 0, no evidence.
+// SignFlipBound returns Hoeffding's bound on SignFlip, −T²/(2 Σ t²) for a positive total T and 0 otherwise (W.
+// Hoeffding, 1963, theorem 2). A term that is not finite is an error of the caller and gives 0, no evidence.
 func SignFlipBound(terms []float64) float64 {
 	largest := 0.0
 	for _, t := range terms {

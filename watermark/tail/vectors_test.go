@@ -132,7 +132,8 @@ func (r row) terms() []float64 {
 	return terms
 }
 
-// close says whether got is want within the relative error, or within the absolute one. Infinities and zeros are close to themselves only.
+// close says whether got is want within the relative error, or within the absolute one. Infinities and zeros are
+// close to themselves only.
 func close(got, want, relative, absolute float64) bool {
 	return got == want || math.Abs(got-want) <= max(relative*math.Abs(want), absolute)
 }
@@ -161,7 +162,8 @@ func checkRow(t *testing.T, line string) {
 	}
 }
 
-// vectors returns the lines of a file of testdata/vectors, or of the folder that DYETRACE_VECTORS names; without the file there the test is skipped.
+// vectors returns the lines of a file of testdata/vectors, or of the folder that DYETRACE_VECTORS names; without the
+// file there the test is skipped.
 func vectors(t *testing.T, name string) []string {
 	t.Helper()
 	folder := filepath.Join("testdata", "vectors")
@@ -194,8 +196,9 @@ func TestReference(t *testing.T) {
 	}
 }
 
-// TestVLLM compares with vLLM's own p-values. Its dual-key p is the Gamma law of the same mean and variance, shape n/v at score/v; the exact law beside it is another
-// number, and larger in the far tail wherever the keys have unequal weights.
+// TestVLLM compares with vLLM's own p-values. Its dual-key p is the Gamma law of the same mean and variance, shape
+// n/v at score/v; the exact law beside it is another number, and larger in the far tail wherever the keys have
+// unequal weights.
 func TestVLLM(t *testing.T) {
 	for _, line := range vectors(t, "vllm_tails.jsonl") {
 		var r struct {

@@ -2,13 +2,15 @@ package tail
 
 import "math"
 
-// WeightedBernoulli returns the tails of S = Σ w_i B_i at x, B_i independent and 1 with probability p[i], weights of either sign.
-// Sums that reach x within rounding count as reaching it.
+// WeightedBernoulli returns the tails of S = Σ w_i B_i at x, B_i independent and 1 with probability p[i], weights of
+// either sign. Sums that reach x within rounding count as reaching it.
 //
-// Approx takes S for continuous. On 16 or more weights of one order and all different it is within 0.1 nats of the truth down to −5 and 0.5 nats down to −10; on few or
-// equal weights it can be off by a factor of 2 and more, either way. For the truth itself, where it is cheap, see WeightedBernoulliExact.
+// Approx takes S for continuous. On 16 or more weights of one order and all different it is within 0.1 nats of the
+// truth down to −5 and 0.5 nats down to −10; on few or equal weights it can be off by a factor of 2 and more, either
+// way. For the truth itself, where it is cheap, see WeightedBernoulliExact.
 //
-// len(p) other than len(w), a weight that is not finite, a probability outside [0, 1] or x NaN is an error of the caller and gives 0 for both.
+// len(p) other than len(w), a weight that is not finite, a probability outside [0, 1] or x NaN is an error of the
+// caller and gives 0 for both.
 func WeightedBernoulli(x float64, w, p []float64) Tails {
 	sum, x := newBernoulliSum(x, w, p)
 	if answer, done := sum.settled(x); done {
@@ -22,8 +24,9 @@ func WeightedBernoulli(x float64, w, p []float64) Tails {
 // maxEnumerated is the number of terms up to which all 2^n sums are visited, in some 10 ms.
 const maxEnumerated = 20
 
-// WeightedBernoulliExact returns ln P(S >= x) for the sum of WeightedBernoulli, and true, where that is cheap: for equal weights, and for at most 20 terms that have a
-// weight other than 0 and a probability inside (0, 1). Otherwise it returns the Chernoff bound and false. Invalid arguments give 0 and true.
+// WeightedBernoulliExact returns ln P(S >= x) for the sum of WeightedBernoulli, and true, where that is cheap: for
+// equal weights, and for at most 20 terms that have a weight other than 0 and a probability inside (0, 1). Otherwise
+// it returns the Chernoff bound and false. Invalid arguments give 0 and true.
 func WeightedBernoulliExact(x float64, w, p []float64) (lnP float64, exact bool) {
 	sum, x := newBernoulliSum(x, w, p)
 	if answer, done := sum.settled(x); done {
@@ -47,8 +50,9 @@ type bernoulliTerm struct{ w, p float64 }
 
 type bernoulliSum []bernoulliTerm
 
-// newBernoulliSum returns the terms that are open, and x less those that are sure and less what rounding may take from a sum, both scaled by the power of two that
-// brings the largest weight to between ½ and 1. x is −Inf, which every sum reaches, where an argument is invalid.
+// newBernoulliSum returns the terms that are open, and x less those that are sure and less what rounding may take
+// from a sum, both scaled by the power of two that brings the largest weight to between ½ and 1. x is −Inf, which
+// every sum reaches, where an argument is invalid.
 func newBernoulliSum(x float64, w, p []float64) (bernoulliSum, float64) {
 	exponent, ok := unitScale(w)
 	if !ok || len(w) != len(p) || math.IsNaN(x) {
@@ -160,7 +164,8 @@ func (s bernoulliSum) probabilities() []float64 {
 	return p
 }
 
-// enumerate returns E e^{−θ(S−x)} over S >= x (or S < x) under the law tilted by θ, which is P(S >= x) (or P(S < x)) without its factor e^{K(θ) − θx}.
+// enumerate returns E e^{−θ(S−x)} over S >= x (or S < x) under the law tilted by θ, which is P(S >= x) (or P(S < x))
+// without its factor e^{K(θ) − θx}.
 func (s bernoulliSum) enumerate(x, theta float64, upper bool) float64 {
 	values, weights := make([]float64, 1, 1<<len(s)), make([]float64, 1, 1<<len(s))
 	weights[0] = 1

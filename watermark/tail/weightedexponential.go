@@ -10,9 +10,11 @@ type Tails struct {
 
 // WeightedExponential returns the tails of S = Σ w_i E_i at x, E_i independent Exp(1) and weights of either sign.
 //
-// Approx is within 1 − ½ ln 2π = 0.082 nats of the truth, most of all far out on a single term. For the truth itself see WeightedExponentialExact.
+// Approx is within 1 − ½ ln 2π = 0.082 nats of the truth, most of all far out on a single term. For the truth itself
+// see WeightedExponentialExact.
 //
-// Weights of 0 count for nothing. A weight that is not finite, or x NaN, is an error of the caller and gives 0 for both.
+// Weights of 0 count for nothing. A weight that is not finite, or x NaN, is an error of the caller and gives 0 for
+// both.
 func WeightedExponential(x float64, w []float64) Tails {
 	sum, x := newGammaSum(x, w)
 	if answer, done := sum.settled(x); done {
@@ -24,9 +26,10 @@ func WeightedExponential(x float64, w []float64) Tails {
 	return chernoff(theta, max(-sum.exponent(theta, x, mean), 0), k2, k3)
 }
 
-// WeightedExponentialExact returns ln P(S >= x) for S = Σ w_i E_i, E_i independent Exp(1) and weights of either sign, equal ones included.
-// It inverts the characteristic function along a path on which nothing cancels, some 50 to 500 evaluations of it: a relative error below 1e-10, usually 1e-13.
-// Where weights differ by a factor of 1e50, or x is more than 1e12 weights away, it is an upper bound.
+// WeightedExponentialExact returns ln P(S >= x) for S = Σ w_i E_i, E_i independent Exp(1) and weights of either sign,
+// equal ones included. It inverts the characteristic function along a path on which nothing cancels, some 50 to 500
+// evaluations of it: a relative error below 1e-10, usually 1e-13. Where weights differ by a factor of 1e50, or x is
+// more than 1e12 weights away, it is an upper bound.
 //
 // Invalid arguments as for WeightedExponential.
 func WeightedExponentialExact(x float64, w []float64) float64 {
@@ -46,9 +49,9 @@ func WeightedExponentialExact(x float64, w []float64) float64 {
 // faintest is the smallest size of a weight, in units of the largest, that the contours can follow.
 const faintest = 1e-50
 
-// newGammaSum returns the terms with weights other than 0, and x, scaled by the power of two that brings the largest weight to between ½ and 1.
-// Weights below the faintest are raised to it or, if negative, left out: the sum grows, so what follows is still no less than the tail.
-// x is −Inf, which every sum reaches, where an argument is not a number.
+// newGammaSum returns the terms with weights other than 0, and x, scaled by the power of two that brings the largest
+// weight to between ½ and 1. Weights below the faintest are raised to it or, if negative, left out: the sum grows, so
+// what follows is still no less than the tail. x is −Inf, which every sum reaches, where an argument is not a number.
 func newGammaSum(x float64, w []float64) (gammaSum, float64) {
 	exponent, ok := unitScale(w)
 	if !ok || math.IsNaN(x) {
@@ -66,7 +69,8 @@ func newGammaSum(x float64, w []float64) (gammaSum, float64) {
 	return sum, math.Ldexp(x, -exponent)
 }
 
-// unitScale returns the exponent of the power of two that brings the largest weight to between ½ and 1; ok is false if a weight is not finite.
+// unitScale returns the exponent of the power of two that brings the largest weight to between ½ and 1; ok is false
+// if a weight is not finite.
 func unitScale(w []float64) (exponent int, ok bool) {
 	largest := 0.0
 	for _, v := range w {
