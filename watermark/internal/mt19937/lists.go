@@ -46,6 +46,9 @@ func NewLists(n, green int) *Lists {
 	return l
 }
 
+// Size returns n, the tokens of the vocabulary.
+func (l *Lists) Size() int { return l.n }
+
 // step returns word mod (n−i).
 func (l *Lists) step(i int, word uint32) int {
 	d := uint32(l.n - i)
@@ -150,10 +153,12 @@ func (r *ListReader) Set() []uint64 {
 func (r *ListReader) Raise(ids []int32, row []float32, delta float32) {
 	if ids == nil {
 		row = row[:min(len(row), r.lists.n)]
-		set := r.Set()
-		for i := range row {
-			if set[i/64]>>(i%64)&1 != 0 {
-				row[i] += delta
+		add := [2]float32{0, delta} // no branch: which tokens are green cannot be foreseen
+		for w, bits := range r.Set()[:(len(row)+63)/64] {
+			part := row[64*w : min(64*w+64, len(row))]
+			for i := range part {
+				part[i] += add[bits&1]
+				bits >>= 1
 			}
 		}
 		return
