@@ -242,11 +242,11 @@ func TestBadBinaryForms(t *testing.T) {
 		{length, read(forge(w, none, uint64(math.MaxUint64), uint64(0)))},
 		{length, read(forge(w, none, uint64(0), uint64(1)))},
 		{length, read(forge(w, [4]uint64{1 << 63}, uint64(0), uint64(0)))},
-		{record, read(forge(w, none, uint64(1), uint64(5), uint64(6), uint32(1<<31), uint32(1), uint64(7), uint64(0)))},
-		{record, read(forge(w, none, uint64(1), uint64(5), uint64(6), uint32(math.MaxUint32), uint32(1), uint64(7), uint64(0)))},
-		{record, read(forge(w, none, uint64(1), uint64(5), uint64(6), uint32(3), uint32(0), uint64(7), uint64(0)))},
+		{record, read(forge(w, none, uint64(1), uint64(5), uint32(1<<31), uint32(1), uint64(7), uint64(0)))},
+		{record, read(forge(w, none, uint64(1), uint64(5), uint32(math.MaxUint32), uint32(1), uint64(7), uint64(0)))},
+		{record, read(forge(w, none, uint64(1), uint64(5), uint32(3), uint32(0), uint64(7), uint64(0)))},
 		{`watermark: a detector of "` + other.ID() + `", want one of "` + w.ID() + `"`, read(marshal(t, other.NewDetector()))},
 	})
-	require.NoError(t, d.UnmarshalBinary(forge(w, [4]uint64{1, 0, 0, 0}, uint64(1), uint64(5), uint64(6), uint32(math.MaxInt32), uint32(1), uint64(7), uint64(0))))
+	require.NoError(t, d.UnmarshalBinary(forge(w, [4]uint64{1, 0, 0, 0}, uint64(1), uint64(5), uint32(math.MaxInt32), uint32(1), uint64(7), uint64(0))))
 	assert.Equal(t, 1, d.Result().Scored)
 }

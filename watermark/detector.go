@@ -27,7 +27,7 @@ type Dropped struct {
 	Head      int // at the head of an answer, where windows are too short
 	Gated     int // on another layer's windows
 	Repeat    int // after a window that occurred before in its answer
-	Skipped   int // after a window that [Detector.Skip] named
+	Skipped   int // after what [Detector.Skip] was given
 	Duplicate int // a (window, token) pair that was scored already
 }
 
@@ -84,8 +84,10 @@ func (d *Detector) Add(t Text) error {
 	return nil
 }
 
-// Skip leaves out all windows of a text, be it added before or after: a prompt or
-// a quotation, which the author of an answer may have copied.
+// Skip leaves out what a text has occurrences of, be it added before or after: a
+// prompt or a quotation, which the author of an answer may have copied. What occurs
+// is what the source hashes: a window, for nearly all marks, whatever follows it.
+// It fails for a negative token and then skips nothing.
 func (d *Detector) Skip(tokens []Token) error {
 	if d.mark == nil {
 		return errZeroDetector
@@ -98,7 +100,11 @@ func (d *Detector) Skip(tokens []Token) error {
 	}
 	for i := range len(tokens) + 1 {
 		if y, what := d.walk.loc.at(tokens[:i], 0); what == marked {
-			d.skipped.add(y.place.Seed)
+			next := Token(0) // after the last token any may follow
+			if i < len(tokens) {
+				next = tokens[i]
+			}
+			d.skipped.add(y.reader.Seed(next))
 		}
 	}
 	return nil
@@ -141,7 +147,7 @@ func (d *Detector) Result() Result {
 	r.Dropped.Duplicate = d.pairs.occurrences - n
 	if d.skipped.slots != nil {
 		for p := range d.pairs.all() {
-			if d.skipped.has(p.window) {
+			if d.skipped.has(p.seed) {
 				sum.subtract(p.score)
 				n--
 				r.Dropped.Skipped += int(p.count)
@@ -162,7 +168,7 @@ func (d *Detector) Result() Result {
 func (d *Detector) scored() []Scored {
 	var s []Scored
 	for p := range d.pairs.all() {
-		if d.skipped.slots == nil || !d.skipped.has(p.window) {
+		if d.skipped.slots == nil || !d.skipped.has(p.seed) {
 			s = append(s, Scored{p.seed, p.token})
 		}
 	}

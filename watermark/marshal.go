@@ -15,11 +15,11 @@ import (
 // The binary form of a detector, integers little endian: the eight bytes of
 // detectorMagic; u32 length and bytes of the mark's ID; u64 raw, head, gated,
 // repeat; u64 number of pairs, and for each, ascending by (seed, token), u64
-// seed, u64 seed of its window, u32 token, u32 occurrences, u64 score·2^32; u64
-// number of skipped windows, ascending u64 each; 16 bytes of the BLAKE3 hash of all before.
+// seed, u32 token, u32 occurrences, u64 score·2^32; u64 number of skipped seeds,
+// ascending u64 each; 16 bytes of the BLAKE3 hash of all before.
 const (
 	detectorMagic = "dyedet/1"
-	pairBytes     = 32
+	pairBytes     = 24
 	digestBytes   = 16
 )
 
@@ -46,7 +46,6 @@ func (d *Detector) MarshalBinary() ([]byte, error) {
 	b = binary.LittleEndian.AppendUint64(b, uint64(len(pairs)))
 	for _, p := range pairs {
 		b = binary.LittleEndian.AppendUint64(b, p.seed)
-		b = binary.LittleEndian.AppendUint64(b, p.window)
 		b = binary.LittleEndian.AppendUint32(b, uint32(p.token))
 		b = binary.LittleEndian.AppendUint32(b, p.count)
 		b = binary.LittleEndian.AppendUint64(b, p.score)
@@ -86,7 +85,7 @@ func (d *Detector) UnmarshalBinary(data []byte) error {
 	o.walk = d.walk
 	o.raw, o.dropped.Head, o.dropped.Gated, o.dropped.Repeat = f.int(), f.int(), f.int(), f.int()
 	for range f.count(pairBytes) {
-		p := pair{seed: f.u64(), window: f.u64()}
+		p := pair{seed: f.u64()}
 		p.token, p.count, p.score = Token(f.u32()), f.u32(), f.u64()
 		if p.token < 0 || p.count == 0 {
 			return errors.New("watermark: a detector's binary form holds a token or a count out of range")

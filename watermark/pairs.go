@@ -7,11 +7,10 @@ import (
 
 // A pair is what a corpus scores once: a seed with the token after it.
 type pair struct {
-	seed   uint64 // by which it is counted
-	window uint64 // the seed of its place, by which it is skipped
-	score  uint64 // in units of 2^-32
-	token  Token
-	count  uint32 // occurrences
+	seed  uint64 // [Reader.Seed] of the token
+	score uint64 // in units of 2^-32
+	token Token
+	count uint32 // occurrences
 }
 
 // pairTable is a set of pairs with the sum of their scores. Its sum and counts
@@ -85,7 +84,7 @@ func (t *pairTable) add(token Token, y *lane) {
 		t.occurrences++
 		return
 	}
-	t.set(p, slot, hash, pair{seed, y.place.Seed, fixed(y.mark.scheme.Score(y.reader, y.place, token)), token, 1})
+	t.set(p, slot, hash, pair{seed, fixed(y.mark.scheme.Score(y.reader, y.place, token)), token, 1})
 }
 
 // put adds a pair that another table has scored.

@@ -56,7 +56,7 @@ func (d *Detector) positions(t Text) func(func(int, *lane) bool) {
 		d.walk.open(t)
 		for i := range t.Tokens {
 			y, what := d.walk.at(i)
-			if what != marked || d.skipped.slots != nil && d.skipped.has(y.place.Seed) {
+			if what != marked || d.skipped.slots != nil && d.skipped.has(y.reader.Seed(t.Tokens[i])) {
 				continue
 			}
 			if !yield(i, y) {

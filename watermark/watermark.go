@@ -106,6 +106,9 @@ func (w *Watermark) ID() string {
 	if n, ok := w.source.(*native); !ok || w.rules != (Rules{Width: n.width}) {
 		id += fmt.Sprintf(" rules=%+v", w.rules)
 	}
+	if w.joint != nil {
+		id += " joint"
+	}
 	if w.gate != nil {
 		id += " " + w.gate.describe(w.layer)
 	}
