@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -55,7 +56,7 @@ func shard(t testing.TB, w *watermark.Watermark, corpus, skip [][]watermark.Toke
 // A corpus gives the same bytes however it is divided and ordered, for every
 // scheme, for a layer and for a source that scores a seed once.
 func TestShardsMergeToTheSameBytes(t *testing.T) {
-	marks := []*watermark.Watermark{testLayout(t, 2, 3).Mark("a"), oncePerSeed(t)}
+	marks := []*watermark.Watermark{testLayout(t, 2, 3).Mark("a"), oncePerSeed(t), seedPerToken(t)}
 	for _, scheme := range schemes {
 		marks = append(marks, testMark(t, 1, scheme))
 	}
@@ -87,6 +88,20 @@ func oncePerSeed(t testing.TB) *watermark.Watermark {
 		watermark.Rules{Width: 1, Read: watermark.ReadRules{OnePerSeed: true}})
 	require.NoError(t, err)
 	return w
+}
+
+// seedPerToken is a mark that hashes the least token of the window and candidate
+// with the candidate, as green lists with self-hash do: several windows share the
+// words of a token.
+func seedPerToken(t testing.TB) *watermark.Watermark {
+	t.Helper()
+	seed := func(window []watermark.Token, x watermark.Token) uint64 {
+		return mix(uint64(min(slices.Min(window), x)), uint64(x))
+	}
+	source := &testSource{name: "self-hash", seedOf: seed, word: func(window []watermark.Token, _ int, x watermark.Token) uint64 {
+		return mix(7, seed(window, x))
+	}}
+	return must(watermark.Build(source, watermark.Gumbel{}, watermark.Rules{Width: 3}))
 }
 
 // A detector merged into itself has seen everything twice.
@@ -186,7 +201,7 @@ func FuzzDetector(f *testing.F) {
 	f.Add([]byte{}, uint64(0))
 	f.Add([]byte{16, 0, 0, 0, 0, 0, 0, 0, 0, 255, 0, 0, 0, 0}, uint64(7))
 	w := testMark(f, 1, watermark.Gumbel{})
-	marks := []*watermark.Watermark{w, oncePerSeed(f)}
+	marks := []*watermark.Watermark{w, oncePerSeed(f), seedPerToken(f)}
 	f.Fuzz(func(t *testing.T, b []byte, order uint64) {
 		var corpus, skip [][]watermark.Token
 		var text []watermark.Token
