@@ -151,7 +151,10 @@ func shuffled(ids []watermark.Token, logits []float32) ([]watermark.Token, []flo
 	return ids, logits
 }
 
-const testKey = 0x9E1D_7C55_0A3B_F2C6
+const (
+	testKey  = 0x9E1D_7C55_0A3B_F2C6
+	testKeyB = 0x3A90_41EE_8D27_605B
+)
 
 // falseAlarm is ln of the rate at which a statistical assertion fails although what
 // it asserts is true.
@@ -162,11 +165,4 @@ var falseAlarm = math.Log(1e-6)
 func assertAtMost(t testing.TB, k, n int, p float64) {
 	t.Helper()
 	assert.Greater(t, tail.Binomial(int64(k), int64(n), p), falseAlarm, "%d of %d, want about %.1f or fewer", k, n, p*float64(n))
-}
-
-// assertBinomial checks both sides, with half the rate for each.
-func assertBinomial(t testing.TB, k, n int, p float64) {
-	t.Helper()
-	assert.Greater(t, tail.Binomial(int64(k), int64(n), p), falseAlarm-math.Ln2, "%d of %d, want about %.1f", k, n, p*float64(n))
-	assert.Greater(t, tail.Binomial(int64(n-k), int64(n), 1-p), falseAlarm-math.Ln2, "%d of %d, want about %.1f", k, n, p*float64(n))
 }
