@@ -36,7 +36,7 @@
 // [GreenListDetector] is the engine's WatermarkDetector, to the last bit of z. What is
 // wrong with it: each repeat of an n-gram is counted as further evidence, and with
 // ignore_repeated_ngrams, other n-grams with the same seed still are: of unmarked
-// templates, 10 to 40 in 100 have a p below 0.01. The p-value is a normal law's, which
+// templates, 10 to 28 in 100 have a p below 0.01. The p-value is a normal law's, which
 // in the tail is too small by orders of magnitude for short texts and greenlist_ratio
 // below ½. And int(vocab_size·greenlist_ratio)/vocab_size, not greenlist_ratio, is the
 // share of a list.

@@ -66,6 +66,15 @@ func (g *Generator) Fill(dst []uint32) {
 	}
 }
 
+// Skip passes over the next n words.
+func (g *Generator) Skip(n int) {
+	for n > size-g.used {
+		n -= size - g.used
+		g.more()
+	}
+	g.used += n
+}
+
 // more makes the next size words.
 func (g *Generator) more() {
 	if g.end == len(g.x) {

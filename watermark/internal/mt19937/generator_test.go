@@ -129,6 +129,17 @@ func TestPermOfFew(t *testing.T) {
 	require.Equal(t, []int32{0}, one)
 }
 
+func TestSkip(t *testing.T) {
+	var g, h Generator
+	g.Seed(5)
+	h.Seed(5)
+	for _, n := range []int{0, 1, 622, 1, 624, 623, 5000, 0} {
+		g.Skip(n)
+		h.Fill(make([]uint32, n))
+		require.Equal(t, h.Uint32(), g.Uint32(), "after %d", n)
+	}
+}
+
 func TestPermHead(t *testing.T) {
 	var g Generator
 	whole := make([]int32, 1000)
