@@ -1,0 +1,124 @@
+package markllm
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/dyetrace/dyetrace/watermark"
+)
+
+// Unmarked texts that repeat themselves, under many keys. The bound is passed with
+// probability 1e-6 at most where the p-values are valid. Mutants seen to be killed: the engine's
+// counts in place of ours; Unigram with the binomial law at all of the vocabulary; EXP with the same seed
+// scored twice in a text.
+
+// templateTexts are mails, table rows and log lines: a few frames, each repeated
+// with other fillers.
+func templateTexts(rng *rand.Rand, texts, tokens, vocab int) [][]watermark.Token {
+	const frames, length = 10, 12
+	var frame [frames][length]watermark.Token
+	for i := range frame {
+		for j := range frame[i] {
+			frame[i][j] = watermark.Token(1 + rng.IntN(vocab-1))
+		}
+	}
+	out := make([][]watermark.Token, texts)
+	for i := range out {
+		for len(out[i]) < tokens {
+			for j, x := range frame[i%frames] {
+				if j%6 == 5 {
+					x = watermark.Token(rng.IntN(vocab))
+				}
+				out[i] = append(out[i], x)
+			}
+		}
+	}
+	return out
+}
+
+// assertMeanAtMost checks that the mean of independent values in [0, 1] whose
+// expectations are at most mu is not above mu by more than chance allows: by
+// Chernoff's bound in the form of Hoeffding (1963, theorem 1), passed with probability 1e-6.
+func assertMeanAtMost(t *testing.T, values []float64, mu float64, what string) {
+	t.Helper()
+	mean := average(values)
+	excess := 0.0
+	if mean > mu {
+		excess = mean*math.Log(mean/mu) + (1-mean)*math.Log((1-mean)/(1-mu))
+	}
+	assert.Less(t, excess*float64(len(values)), math.Log(1e6), "%s: mean %v of %d keys, want %v", what, mean, len(values), mu)
+	t.Logf("%s: mean %.4f", what, mean)
+}
+
+func average(values []float64) float64 {
+	mean := 0.0
+	for _, v := range values {
+		mean += v / float64(len(values))
+	}
+	return mean
+}
+
+func TestCalibration(t *testing.T) {
+	const keys, texts, vocab, level = 100, 200, 211, 0.01
+	rng := rand.New(rand.NewPCG(61, 1))
+	corpus := templateTexts(rng, texts, 48, vocab)
+	type figures struct{ ours, engine []float64 }
+	marks := map[string]*figures{"kgw": {}, "unigram": {}, "exp": {}}
+	for range keys {
+		key := NewHashKey(rng.Uint64() >> 10)
+		kgw, err := NewKGWDetector(KGWConfig{HashKey: key, VocabSize: vocab})
+		require.NoError(t, err)
+		unigram, err := NewUnigramDetector(UnigramConfig{HashKey: key, VocabSize: vocab})
+		require.NoError(t, err)
+		exp, err := NewEXPDetector(EXPConfig{HashKey: key, VocabSize: vocab, PrefixLength: 2})
+		require.NoError(t, err)
+		var ours, engine [3]float64
+		note := func(i int, logP, engineP float64) {
+			if logP <= math.Log(level) {
+				ours[i] += 1.0 / texts
+			}
+			if engineP <= level {
+				engine[i] += 1.0 / texts
+			}
+		}
+		for _, text := range corpus {
+			k, err := kgw.Detect(text)
+			require.NoError(t, err)
+			note(0, k.LogP, 0.5*math.Erfc(k.ZScore/math.Sqrt2))
+			u, err := unigram.Detect(text)
+			require.NoError(t, err)
+			note(1, u.LogP, 0.5*math.Erfc(u.ZScore/math.Sqrt2))
+			e, err := exp.Detect(text)
+			require.NoError(t, err)
+			note(2, e.LogP, e.EnginePValue)
+		}
+		for i, name := range []string{"kgw", "unigram", "exp"} {
+			marks[name].ours = append(marks[name].ours, ours[i])
+			marks[name].engine = append(marks[name].engine, engine[i])
+		}
+	}
+	for name, f := range marks {
+		assertMeanAtMost(t, f.ours, level, name)
+		assert.Greater(t, average(f.engine), 0.05, "%s: the texts are repetitive enough for the engine's figure to fail", name)
+	}
+}
+
+// The whole vocabulary is as green as its list, and no evidence.
+func TestUnigramOfWholeVocabulary(t *testing.T) {
+	const vocab = 211
+	w, err := NewUnigram(UnigramConfig{HashKey: NewHashKey(testKey), VocabSize: vocab})
+	require.NoError(t, err)
+	var text []watermark.Token
+	for i := range vocab {
+		text = append(text, watermark.Token(i))
+	}
+	r, err := w.Detect(watermark.Text{Tokens: text})
+	require.NoError(t, err)
+	assert.Equal(t, vocab, r.Scored)
+	assert.Equal(t, 105.0, r.Score)
+	assert.Zero(t, r.LogP)
+}
