@@ -149,6 +149,10 @@ func set[T comparable](field *T, value T) {
 	}
 }
 
+// Check returns what is wrong with a configuration, which New would say too; it does
+// not draw the table.
+func (c Config) Check() error { return c.check() }
+
 // withDefaults returns c with nothing left to default, or what is wrong with it.
 func (c Config) withDefaults() (Config, error) {
 	if err := c.check(); err != nil {

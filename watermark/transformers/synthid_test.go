@@ -1,0 +1,231 @@
+package transformers_test
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"math"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/dyetrace/dyetrace/watermark"
+	"github.com/dyetrace/dyetrace/watermark/synthid"
+	"github.com/dyetrace/dyetrace/watermark/transformers"
+)
+
+// The rows of this engine among the vectors of package synthid, whose tests compare
+// every value of them; here they go through this package's configuration.
+
+func synthIDRows(t *testing.T, file string, visit func(row map[string]json.RawMessage)) {
+	t.Helper()
+	dir := filepath.Join("..", "synthid", "testdata", "vectors")
+	if d := os.Getenv("DYETRACE_VECTORS"); d != "" {
+		dir = d
+	}
+	in, err := os.Open(filepath.Join(dir, file))
+	if os.IsNotExist(err) {
+		t.Skipf("no %s in %s", file, dir)
+	}
+	require.NoError(t, err)
+	defer in.Close()
+	lines := bufio.NewScanner(in)
+	lines.Buffer(nil, 1<<24)
+	rows := 0
+	for lines.Scan() {
+		var row map[string]json.RawMessage
+		require.NoError(t, json.Unmarshal(lines.Bytes(), &row))
+		visit(row)
+		rows++
+	}
+	require.NoError(t, lines.Err())
+	require.NotZero(t, rows)
+}
+
+func get[T any](t *testing.T, row map[string]json.RawMessage, name string) (v T) {
+	t.Helper()
+	require.Contains(t, row, name)
+	require.NoError(t, json.Unmarshal(row[name], &v))
+	return v
+}
+
+// synthIDConfig reads a configuration of the vectors, whose keys are strings.
+func synthIDConfig(t *testing.T, raw json.RawMessage) transformers.SynthIDConfig {
+	t.Helper()
+	var fields map[string]json.RawMessage
+	require.NoError(t, json.Unmarshal(raw, &fields))
+	fields["keys"] = json.RawMessage(strings.ReplaceAll(string(fields["keys"]), `"`, ""))
+	b, err := json.Marshal(fields)
+	require.NoError(t, err)
+	c, err := transformers.ParseSynthIDConfig(b)
+	require.NoError(t, err)
+	return c
+}
+
+func TestSynthIDTextVectors(t *testing.T) {
+	runs := 0
+	synthIDRows(t, "synthid_texts.jsonl", func(row map[string]json.RawMessage) {
+		if get[string](t, row, "engine") != "transformers-synthid" {
+			return
+		}
+		c := synthIDConfig(t, row["config"])
+		d, err := transformers.NewSynthIDDetector(c)
+		require.NoError(t, err)
+		for _, run := range get[[]map[string]json.RawMessage](t, row, "detect") {
+			if get[string](t, run, "label") != "right" {
+				continue
+			}
+			runs++
+			tokens, eos := get[[]watermark.Token](t, row, "completion_ids"), get[watermark.Token](t, row, "eos_token_id")
+			got, err := d.Detect(tokens, eos)
+			if run["error"] != nil {
+				assert.ErrorContains(t, err, "want at least ngram_len")
+				continue
+			}
+			require.NoError(t, err)
+			assert.Equal(t, get[int](t, run, "num_unmasked"), got.NumUnmasked)
+			assert.Equal(t, get[int](t, run, "num_repeated"), got.NumRepeated)
+			assert.Equal(t, get[int](t, run, "sum_g_unmasked"), got.SumG)
+			if run["mean64"] != nil {
+				assert.InEpsilon(t, get[float64](t, run, "mean64"), got.Mean, 1e-12)
+				assert.InEpsilon(t, get[float64](t, run, "weighted_mean64"), got.WeightedMean, 1e-12)
+			}
+		}
+	})
+	assert.NotZero(t, runs)
+	t.Logf("%d detector runs", runs)
+}
+
+// Sessions draw from the engine's scores after the tournament: the largest sum of them
+// and the request's own noise, which a session that has opted out shows.
+func TestSynthIDStepVectors(t *testing.T) {
+	parse := func(text []string) []float32 {
+		out := make([]float32, len(text))
+		for i, s := range text {
+			b, err := strconv.ParseUint(s, 16, 32)
+			require.NoError(t, err)
+			out[i] = math.Float32frombits(uint32(b))
+		}
+		return out
+	}
+	compared := 0
+	synthIDRows(t, "synthid_steps.jsonl", func(row map[string]json.RawMessage) {
+		w, err := transformers.NewSynthID(synthIDConfig(t, row["config"]))
+		require.NoError(t, err)
+		context, ids := get[[]watermark.Token](t, row, "context"), get[[]watermark.Token](t, row, "candidates")
+		logits, scores := parse(get[[]string](t, row, "logits_f32")), parse(get[[]string](t, row, "out_scores_f32"))
+		answer := context[max(0, len(context)-get[int](t, row, "pos")):]
+		if len(answer) == len(context) && !get[bool](t, row, "marked") {
+			answer = append(append(append([]watermark.Token{}, context...), 901, 902, 903, 904), context...)
+		}
+		for seed := range uint64(20) {
+			opt := watermark.SessionOptions{Seed: watermark.SeedOf(seed), Prompt: []watermark.Token{7, 8, 9}}
+			s, err := w.NewSession(opt)
+			require.NoError(t, err)
+			opt.Off = true
+			off, err := w.NewSession(opt)
+			require.NoError(t, err)
+			for _, token := range answer {
+				require.NoError(t, s.Accept(token))
+				require.NoError(t, off.Accept(token))
+			}
+			require.Equal(t, get[bool](t, row, "marked"), s.Marked())
+			noise := make([]float32, len(ids))
+			_, err = off.Perturb(ids, noise)
+			require.NoError(t, err)
+			got, err := s.Sample(ids, logits)
+			require.NoError(t, err)
+			best, second, winner := math.Inf(-1), math.Inf(-1), -1
+			for i, score := range scores {
+				switch v := float64(score) + float64(noise[i]); {
+				case v > best:
+					best, second, winner = v, best, i
+				case v > second:
+					second = v
+				}
+			}
+			if best-second > 1e-4 {
+				assert.Equal(t, ids[winner], got)
+				compared++
+			}
+		}
+	})
+	assert.NotZero(t, compared)
+}
+
+func TestSynthIDConfigErrors(t *testing.T) {
+	const ok = `"ngram_len": 5, "keys": [654, 400]`
+	c, err := transformers.ParseSynthIDConfig([]byte(`{` + ok + `, "context_history_size": 0, "debug_mode": false}`))
+	require.NoError(t, err)
+	assert.Equal(t, synthid.NoHistory, c.ContextHistorySize)
+	for text, want := range map[string]string{
+		`{"keys": [1]}`:                                 "transformers: synthid config: ngram_len is missing",
+		`{"ngram_len": 5}`:                              "transformers: synthid config: keys is missing",
+		`{"ngram_len": 1, "keys": [1]}`:                 "ngram_len is 1, want 2 to 65",
+		`{"ngram_len": 5, "keys": []}`:                  "keys are 0, want 1 to 1024",
+		`{` + ok + `, "debug_mode": true}`:              "debug_mode is true, want false",
+		`{` + ok + `, "num_leaves": 2}`:                 `unknown field "num_leaves"`,
+		`{` + ok + `, "greenlist_ratio": 0.5}`:          `unknown field "greenlist_ratio"`,
+		`{` + ok + `, "context_history_size": -1}`:      "context_history_size is -1, want 0 or more",
+		`{` + ok + `, "sampling_table_size": 0}`:        "sampling_table_size is 0, want 1 to 16777216",
+		`{` + ok + `, "sampling_table_size": 16777217}`: "sampling_table_size is 16777217, want 1 to 16777216",
+	} {
+		_, err := transformers.ParseSynthIDConfig([]byte(text))
+		assert.ErrorContains(t, err, want, text)
+	}
+	c = transformers.SynthIDConfig{NgramLen: 5, Keys: transformers.NewSynthIDKeys(1, 2), SamplingTableSHA256: "00"}
+	for want, c := range map[string]transformers.SynthIDConfig{
+		"transformers: ngram_len is missing":                               {Keys: c.Keys},
+		"transformers: synthid: keys are 0":                                {NgramLen: 5},
+		"transformers: synthid: SHA-256 of the sampling table is a3e9e18e": c,
+	} {
+		_, err := transformers.NewSynthID(c)
+		assert.ErrorContains(t, err, want)
+		_, err = transformers.DetectSynthID(c, make([]watermark.Token, 9), synthid.NoEOS)
+		assert.ErrorContains(t, err, want)
+	}
+	_, err = transformers.ParseSynthIDBayesian([]byte("{}"))
+	assert.ErrorContains(t, err, "safetensors file has 2 bytes")
+}
+
+func TestSynthIDConfigPrintsNoKey(t *testing.T) {
+	const secret = 0x7654_3210_ABCD_EF01
+	c := transformers.SynthIDConfig{NgramLen: 5, Keys: transformers.NewSynthIDKeys(secret)}
+	var out bytes.Buffer
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x"} {
+		fmt.Fprintf(&out, verb+verb, c, &c)
+	}
+	slog.New(slog.NewJSONHandler(&out, nil)).Info("x", "config", c)
+	b, err := json.Marshal(c)
+	require.NoError(t, err)
+	out.Write(b)
+	assert.NotContains(t, strings.ToLower(out.String()), fmt.Sprintf("%x", secret))
+	assert.NotContains(t, out.String(), fmt.Sprint(int64(secret)))
+	_, err = transformers.ParseSynthIDConfig(b)
+	assert.ErrorContains(t, err, "keys is a string")
+}
+
+func ExampleNewSynthID() {
+	c, err := transformers.ParseSynthIDConfig([]byte(`{"ngram_len": 5, "keys": [654, 400, 836, 123, 340, 443, 597, 160, 57]}`))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	w, err := transformers.NewSynthID(c)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(w.Scheme(), "-", w.Info().Kind)
+	fmt.Println(c)
+	// Output:
+	// synthid(depth=9,num_leaves=2) - public key
+	// {"context_history_size":1024,"keys":"redacted:f04dd4d1f3e86499","ngram_len":5,"sampling_table_seed":0,"sampling_table_size":65536,"skip_first_ngram_calls":false}
+}
