@@ -1,3 +1,56 @@
+// Mutants of this package that were made by hand, and tests that fail for each. (In
+// a calibration test's sense "neither" is the detector of most toolkits.)
+//
+//	no de-duplication within a text         TestDetectorIsTheNaiveSum, TestRepeatedWindowIsPlain
+//	no de-duplication over the corpus       TestCalibrationOverCorpora, TestDetectorIsTheNaiveSum
+//	neither                                 TestCalibrationOverKeys, TestCalibrationOverCorpora
+//	tail of n−1 tokens                      TestNullLawIsExact, TestCalibrationOverKeys
+//	tail of n+1 tokens                      TestNullLawIsExact, TestDecoysHaveTheLaw
+//	P(S > s) in place of P(S >= s)          TestNullLawIsExact, TestCalibrationOverKeys
+//	normal approximation                    TestNullLawIsExact, TestCalibrationOverKeys
+//	prompts are scored                      TestCalibrationOfAnswersToMarkedText, TestPromptsAreNotScored
+//	windows reach into the prompt           TestPromptsEnterNoWindow, TestRewindIntoPrompt
+//	Skip ignored                            TestCalibrationOfAnswersToMarkedText, FuzzDetector
+//	decoys all equal, of the true key or
+//	of one stream twice                     TestDecoysHaveTheLaw
+//	decoys without the gate                 TestLayersShareAnAnswer
+//	words without a bit                     TestNullLawIsExact, TestVectorsWords
+//	53-bit words: the top word is infinite  TestTopWordIsFinite, TestTopWord, TestRaceIsTheNaiveRule
+//	scores rounded up                       TestCalibrationOverKeys, TestDetectorIsTheNaiveSum
+//	window words newest first               TestVectorsWords, TestPrograms
+//	look-ahead ignores which window         TestDetectorReadsAheadOfNothing, TestNativeReadsAheadUnderAnyRules
+//	bounds to the nearest float32           TestRaceBoundsAreOutward, TestBoundsHold
+//	threshold by byte 253                   TestRaceBoundsAreOutward, TestRaceIsTheNaiveRule
+//	bound of leading ones one bit low       TestRaceIsTheNaiveRule, TestBoundsHold
+//	ties go to the first                    TestTiesGoToTheLowestID
+//	+Inf is only very large                 TestInfiniteCompeteAlone
+//	NaN competes                            TestMaskedIsNeverChosen
+//	token narrowed before its shift         TestVectorsWords, TestScorer
+//	negative ids let through                TestBadSteps
+//	the edge's byte is green                TestGreenListWritesWhatItReads
+//	tournament: a loser loses half          TestTokenDistributionOverKeys
+//	tournament: layers in another order     TestMarkedTextsAreFound
+//	plain head removed                      TestHeadIsPlain, TestDetectorIsTheNaiveSum
+//	turns not seen                          TestEarlierTurnsAreNotMarkedAgain
+//	Rewind leaves seeds                     TestRejectedDraftsLeaveNoTrace, TestPrograms
+//	Rewind opens gaps in the table          TestRewindPastGrowth, TestSeedSetIsASet
+//	CopyFrom leaves seeds, or the fork      TestForkSiblingsDifferAndAreFound, TestPrograms
+//	Fork's gate ignored                     TestForkWindowsAreOneSiblings
+//	Fork keeps the request's seed           TestPlainDrawsOfRolesAreIndependent
+//	dual key with one stream                TestSpeculativeDualKeepsTheDistribution
+//	roles share plain draws                 TestPlainDrawsOfRolesAreIndependent
+//	a layer's detector ignores the gate     TestLayersShareAnAnswer
+//	Merge forgets what is skipped           TestShardsMergeToTheSameBytes
+//	spans uncorrected                       TestLocalizeErrorRate
+//	Search without Holm's factor            TestSearchErrorRate
+//	Units repeat                            TestUnitsAreWhatDetectorsScore
+//	digest of a binary form unchecked       TestUnmarshalDamaged
+//
+// Three change nothing that can be seen: bounds rounded up once, not twice (the
+// second step guards against logarithms that are not monotone to the last bit); a
+// signed shift of a token, since ids are not negative; and counting a window as
+// seen only where this sibling marked it, since it never marks it later.
+
 package watermark_test
 
 import (

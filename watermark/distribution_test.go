@@ -265,3 +265,37 @@ func TestPerturb(t *testing.T) {
 	assertAtMost(t, green, all, 0.25, "green tokens")
 	assertAtLeast(t, green, all, 0.25, "green tokens")
 }
+
+// Tokens that a green list raises are those that its readers score, at shares on a
+// coarse byte and between two, dense and sparse, with high bytes and without.
+func TestGreenListWritesWhatItReads(t *testing.T) {
+	window := []watermark.Token{1, 2, 3}
+	ids := make([]watermark.Token, 5000)
+	for i := range ids {
+		ids[i] = int32(i)
+	}
+	for _, gamma := range []float64{0.25, 0.3, 1.0 / 256, 0.001, 0.9999, 0.5 + 1.0/512} {
+		g := watermark.GreenList{Gamma: gamma, Delta: 1}
+		marks := []*watermark.Watermark{testMark(t, 1, g)}
+		for _, withoutBytes := range []bool{true, false} {
+			source := &testSource{name: "lists", word: hashedWords(1), withoutBytes: withoutBytes}
+			marks = append(marks, must(watermark.Build(source, g, watermark.Rules{Width: 3})))
+		}
+		for _, w := range marks {
+			s := testSession(t, w, 1)
+			for _, x := range window {
+				require.NoError(t, s.Accept(x))
+			}
+			scores := make([]float64, len(ids))
+			require.True(t, w.Scores(window, ids, scores))
+			for _, candidates := range [][]watermark.Token{nil, ids} {
+				row := make([]float32, len(ids))
+				_, err := s.Perturb(candidates, row)
+				require.NoError(t, err)
+				for i := range row {
+					require.Equal(t, scores[i], float64(row[i]), "gamma %g, token %d", gamma, i)
+				}
+			}
+		}
+	}
+}
