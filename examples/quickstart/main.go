@@ -24,9 +24,13 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	interrupted := ctx.Err() != nil
 	stop()
 	switch {
 	case err == nil || errors.Is(err, flag.ErrHelp):
+	case interrupted:
+		fmt.Fprintln(os.Stderr, "quickstart: interrupted")
+		os.Exit(130)
 	case errors.As(err, new(usageError)):
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(2)
@@ -45,8 +49,10 @@ func run(ctx context.Context, args []string, stdout io.Writer, stderr *os.File) 
 	if err != nil {
 		return err
 	}
-	verdicts, err := tell(ctx, o.seed, nil, folder, newProgress(stderr))
+	p := newProgress(stderr)
+	verdicts, err := tell(ctx, o.seed, nil, folder, p)
 	if err != nil {
+		p.clear()
 		return err
 	}
 	if o.json {

@@ -22,17 +22,20 @@ type usageError struct{ error }
 func parse(args []string, usage io.Writer) (options, error) {
 	var o options
 	flags := flag.NewFlagSet("quickstart", flag.ContinueOnError)
-	flags.SetOutput(usage)
+	flags.SetOutput(io.Discard)
 	flags.Uint64Var(&o.seed, "seed", 1, "everything random follows from this `number`: who gets which passage, keys, answers, prompts")
 	flags.BoolVar(&o.json, "json", false, "print a line of JSON for each finding instead of tables")
 	flags.StringVar(&o.dir, "o", "", "write plans, transcripts, seals and reports to this `directory`, over those of an earlier run (default: a new temporary one)")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
+		fmt.Fprintln(usage, "Usage: quickstart [-seed N] [-json] [-o DIR]")
+		flags.SetOutput(usage)
+		flags.PrintDefaults()
 		return o, err
 	case err != nil:
-		return o, usageError{fmt.Errorf("quickstart: %w", err)}
+		return o, usageError{fmt.Errorf("quickstart: %w; -h lists the flags", err)}
 	case flags.NArg() > 0:
-		return o, usageError{fmt.Errorf("quickstart: argument %q, want flags only", flags.Arg(0))}
+		return o, usageError{fmt.Errorf("quickstart: argument %q, want flags only; -h lists them", flags.Arg(0))}
 	}
 	return o, nil
 }

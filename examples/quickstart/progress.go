@@ -51,10 +51,15 @@ func (p *progress) at(done, total int) {
 func (p *progress) end(format string, args ...any) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.clear()
+	fmt.Fprintf(p.w, "%-8s %5.1fs  %s\n", p.step, time.Since(p.begun).Seconds(), fmt.Sprintf(format, args...))
+}
+
+// clear wipes the moving line.
+func (p *progress) clear() {
 	if p.live {
 		fmt.Fprint(p.w, "\r\x1b[K")
 	}
-	fmt.Fprintf(p.w, "%-8s %5.1fs  %s\n", p.step, time.Since(p.begun).Seconds(), fmt.Sprintf(format, args...))
 }
 
 // grouped writes n with commas: 1,234,567. Requires n >= 0.
