@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -36,6 +37,7 @@ func TestStory(t *testing.T) {
 	require.Len(t, verdicts, 3)
 	t.Run("conclusions", func(t *testing.T) { checkConclusions(t, verdicts) })
 	t.Run("tables", func(t *testing.T) { checkTables(t, verdicts) })
+	t.Run("README", func(t *testing.T) { checkREADME(t, verdicts) })
 	t.Run("lines", func(t *testing.T) { checkLines(t, verdicts) })
 	t.Run("files", func(t *testing.T) { checkFiles(t, f, verdicts) })
 }
@@ -75,6 +77,25 @@ func checkTables(t *testing.T, verdicts []verdict) {
 			assert.LessOrEqual(t, len([]rune(line)), 100, line)
 		}
 	}
+}
+
+// checkREADME compares the tables with those in README.md, except for the spread
+// of the decoys, which depends on the time of day.
+func checkREADME(t *testing.T, verdicts []verdict) {
+	readme, err := os.ReadFile("../../README.md")
+	require.NoError(t, err)
+	_, shown, found := strings.Cut(string(readme), "```\nserved: ")
+	require.True(t, found, "README.md shows the tables")
+	shown, _, _ = strings.Cut("served: "+shown, "```")
+
+	var b bytes.Buffer
+	for _, v := range verdicts {
+		v.writeTable(&b)
+	}
+	paths := regexp.MustCompile(`\n  report of .*\n`)
+	spread := regexp.MustCompile(`[01]\.\d{3} `)
+	hide := func(text string) string { return spread.ReplaceAllString(text, "x.xxx ") }
+	assert.Equal(t, hide(strings.TrimSpace(shown)), hide(strings.TrimSpace(paths.ReplaceAllString(b.String(), ""))))
 }
 
 func checkLines(t *testing.T, verdicts []verdict) {

@@ -12,7 +12,7 @@ import (
 // How the verifier tests.
 const (
 	alpha   = 1e-3   // error rate of all tests of a suspect together
-	prompts = 16     // asked of each suspect
+	prompts = 24     // asked of each suspect
 	decoys  = 10_000 // what claims below 1e-9 need
 )
 
