@@ -49,7 +49,7 @@ type Config struct {
 	SamplingTableSeed int64
 	// SamplingTableSize is its number of entries, 1 to 2^24. Defaults to 65536. Only
 	// with a power of two do g-values depend on so few bits that their null law is
-	// known: with another size there is no evidence, LogP being 0.
+	// known: with another size, or above 2^20, there is no evidence, LogP being 0.
 	SamplingTableSize int
 	// SkipFirstNgramCalls leaves the first NgramLen−1 tokens unmarked, where the
 	// context would hold zeros.

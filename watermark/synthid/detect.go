@@ -76,7 +76,7 @@ const roundingLoss = 1 - 1e-12
 
 // counts returns how often states occur.
 func (r *Result) counts() ([]stateCount, bool) {
-	if r.null.lookup.shifted == nil {
+	if !r.null.lookup.lawful() {
 		return nil, false
 	}
 	index := make(map[uint32]int, len(r.states))

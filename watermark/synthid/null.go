@@ -1,7 +1,6 @@
 package synthid
 
 import (
-	"encoding/binary"
 	"fmt"
 	"math"
 	"sync"
@@ -39,8 +38,9 @@ type spectrum struct {
 }
 
 // NewNull returns the law for the table of a configuration, whose keys do not matter.
-// It fails for the table-free hash and for tables whose size is no power of two:
-// their g-values depend on all 64 bits of an n-gram's hash.
+// It fails for the table-free hash and for tables whose size is no power of two,
+// as their g-values depend on all 64 bits of an n-gram's hash, and for tables of more than
+// 2^20 entries.
 func NewNull(c Config) (*Null, error) {
 	if c.Keys.Len() == 0 {
 		c.Keys = NewKeys(0)
@@ -56,8 +56,8 @@ func NewNull(c Config) (*Null, error) {
 	if err != nil {
 		return nil, err
 	}
-	if l.shifted == nil {
-		return nil, fmt.Errorf("synthid: sampling_table_size is %d, want a power of two for a law of its table", len(l.table))
+	if !l.lawful() {
+		return nil, fmt.Errorf("synthid: sampling_table_size is %d, want a power of two up to %d for a law of its table", len(l.table), largestLaw)
 	}
 	return newNull(l), nil
 }
@@ -65,7 +65,7 @@ func NewNull(c Config) (*Null, error) {
 func newNull(l *lookup) *Null {
 	n := &Null{lookup: l}
 	n.fast = sync.OnceValue(n.transform)
-	if l.shifted != nil {
+	if l.lawful() {
 		n.tiled = make([]byte, 2*len(l.table))
 		for y := range uint64(len(l.table)) {
 			bit := byte(l.shifted[y/64] >> (y % 64) & 1)
@@ -187,13 +187,9 @@ func cumulant(p lattice.Part, theta float64) (k, slope float64) {
 	return top + math.Log(sum) + theta*float64(p.First), first/sum + float64(p.First)
 }
 
-// Texts of up to directStates different states, none of them very frequent, are
-// correlated term by term: a transform takes as long as some thousand terms.
-const (
-	directStates = 1000
-	directTotal  = 1 << 14
-	largestFast  = 1 << 20
-)
+// directTokens is how many n-grams are correlated with the table term by term: a
+// transform takes as long as some thousand of them.
+const directTokens = 3000
 
 // layer returns the law of one layer's sum in a unit, rounded up: 1 but for the widest
 // laws.
@@ -203,7 +199,7 @@ func (n *Null) layer(list []stateCount) (law lattice.Part, unit int64) {
 		total += uint64(e.count)
 	}
 	size := len(n.lookup.table)
-	if size >= 8 && (len(list) <= directStates && total <= directTotal || size > largestFast) {
+	if size >= lattice.Block && total <= directTokens {
 		return lawOf(n.direct(list), size)
 	}
 	counts := make([]float64, size)
@@ -226,8 +222,14 @@ func lawOf(sums []int64, n int) (law lattice.Part, unit int64) {
 	unit = (high-low)/widest + 1
 	low = -floorDiv(-low, unit)
 	law = lattice.Part{First: low, P: make([]float64, -floorDiv(-high, unit)-low+1), Count: 1}
-	for _, v := range sums {
-		law.P[-floorDiv(-v, unit)-low]++
+	if unit == 1 {
+		for _, v := range sums {
+			law.P[v-low]++
+		}
+	} else {
+		for _, v := range sums {
+			law.P[-floorDiv(-v, unit)-low]++
+		}
 	}
 	for i := range law.P {
 		law.P[i] /= float64(n)
@@ -235,60 +237,35 @@ func lawOf(sums []int64, n int) (law lattice.Part, unit int64) {
 	return law, unit
 }
 
-// block is how many places are summed at once, one in each byte.
-const block = 2048
-
-// direct returns the correlation of counts with the table. Eight places are in one
-// word, whose bytes are emptied before they can overflow.
+// direct returns the correlation of counts with the table, term by term, in bytes that
+// are emptied before they can overflow. Requires a table of at least lattice.Block
+// entries.
 func (n *Null) direct(list []stateCount) []int64 {
-	size := len(n.lookup.table)
-	sums := make([]int64, size)
-	var acc [block / 8]uint64
-	for base := 0; base < size; base += block {
-		words := acc[:min(block, size-base)/8]
-		clear(words)
-		room := uint32(255)
-		flush := func() {
-			for i, w := range words {
-				for j := range 8 {
-					sums[base+8*i+j] += int64(w >> (8 * j) & 255)
-				}
-			}
-			clear(words)
-			room = 255
+	var offsets []uint32 // each state as often as it occurs
+	for _, e := range list {
+		for range e.count {
+			offsets = append(offsets, e.state)
 		}
-		for _, e := range list {
-			row := n.tiled[int(e.state)+base:]
-			for left := e.count; left > 0; {
-				if room == 0 {
-					flush()
-				}
-				times := min(left, room)
-				add(words, row, uint64(times))
-				left, room = left-times, room-times
+	}
+	sums := make([]int64, len(n.lookup.table))
+	var bytes [lattice.Block]byte
+	for base := 0; base < len(sums); base += lattice.Block {
+		block := sums[base : base+lattice.Block]
+		for rest := offsets; len(rest) > 0; {
+			group := rest[:min(len(rest), math.MaxUint8)]
+			rest = rest[len(group):]
+			lattice.Shifts(&bytes, n.tiled[base:], group)
+			for j, b := range bytes {
+				block[j] += int64(b)
 			}
 		}
-		flush()
 	}
 	return sums
 }
 
-// add adds times the bytes of a row to words.
-func add(words []uint64, row []byte, times uint64) {
-	if times == 1 {
-		for i := range words {
-			words[i] += binary.LittleEndian.Uint64(row[8*i:])
-		}
-		return
-	}
-	for i := range words {
-		words[i] += binary.LittleEndian.Uint64(row[8*i:]) * times
-	}
-}
-
 // joint returns the law as a mark's detectors want it.
 func (n *Null) joint(depth int) watermark.Joint {
-	if n.lookup.shifted == nil {
+	if !n.lookup.lawful() {
 		return func([]watermark.Scored, float64) float64 { return 0 }
 	}
 	return func(scored []watermark.Scored, score float64) float64 {

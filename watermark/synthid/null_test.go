@@ -95,7 +95,7 @@ func TestDirectIsTheTransform(t *testing.T) {
 		counts := make([]float64, n.States())
 		var list []stateCount
 		for range states {
-			s, c := rng.Uint32N(65536), 1+rng.Uint32N(3)*rng.Uint32N(300)
+			s, c := rng.Uint32N(65536), 1+rng.Uint32N(3)*rng.Uint32N(600)
 			if counts[s] == 0 {
 				counts[s] = float64(c)
 				list = append(list, stateCount{s, c})
@@ -353,6 +353,7 @@ func TestTablesWithoutEvidence(t *testing.T) {
 		"zeros": {SamplingTable: make([]byte, 16), SamplingTableSize: 16},
 		"ones":  {SamplingTable: ones, SamplingTableSize: 16},
 		"1000":  {SamplingTableSize: 1000},
+		"2^21":  {SamplingTableSize: 1 << 21},
 	} {
 		c.Keys = NewKeys(5, 6, 7)
 		r, err := Detect(c, text, NoEOS)

@@ -15,7 +15,7 @@ import (
 //
 // LogP of the mark's detectors is exact under keys drawn from all of 64 bits, for
 // the table hash by the law of [Null]; it is 0 where a table's size is no power of
-// two. What goes by the mark's Law and not by its detectors, such as Localize, has
+// two or above 2^20. What goes by the mark's Law and not by its detectors, such as Localize, has
 // for a table a bound that is proven and nearly powerless.
 func New(c Config) (*watermark.Watermark, error) {
 	s, err := newSource(c)

@@ -76,6 +76,13 @@ func newLookup(table []byte) *lookup {
 	return l
 }
 
+// largestLaw is the largest table whose null law is worked out: with a transform of
+// 16 MB.
+const largestLaw = 1 << 20
+
+// lawful reports whether the law of [Null] is known for the table.
+func (l *lookup) lawful() bool { return l.shifted != nil && len(l.table) <= largestLaw }
+
 // at returns the g-value of state x under a layer's key.
 func (l *lookup) at(x, key uint64) uint64 {
 	if l.shifted != nil {

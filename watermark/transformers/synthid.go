@@ -38,7 +38,7 @@ type SynthIDConfig struct {
 	// SamplingTableSeed is "sampling_table_seed".
 	SamplingTableSeed int64
 	// SamplingTableSize is "sampling_table_size", 1 to 2^24. Defaults to 65536. With
-	// another size than a power of two there is no LogP.
+	// another size than a power of two, and above 2^20, there is no LogP.
 	SamplingTableSize int
 	// SkipFirstNgramCalls is "skip_first_ngram_calls": it leaves the first NgramLen−1
 	// tokens unmarked.

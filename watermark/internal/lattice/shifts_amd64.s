@@ -1,0 +1,44 @@
+//go:build !purego
+
+#include "textflag.h"
+
+// func shiftsAVX2(dst *[Block]byte, rows *byte, offsets *uint32, n int)
+TEXT ·shiftsAVX2(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ rows+8(FP), SI
+	MOVQ offsets+16(FP), DX
+	MOVQ n+24(FP), CX
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	VPXOR Y4, Y4, Y4
+	VPXOR Y5, Y5, Y5
+	VPXOR Y6, Y6, Y6
+	VPXOR Y7, Y7, Y7
+
+row:
+	MOVL   (DX), AX
+	ADDQ   SI, AX
+	VPADDB (AX), Y0, Y0
+	VPADDB 32(AX), Y1, Y1
+	VPADDB 64(AX), Y2, Y2
+	VPADDB 96(AX), Y3, Y3
+	VPADDB 128(AX), Y4, Y4
+	VPADDB 160(AX), Y5, Y5
+	VPADDB 192(AX), Y6, Y6
+	VPADDB 224(AX), Y7, Y7
+	ADDQ   $4, DX
+	DECQ   CX
+	JNZ    row
+
+	VMOVDQU Y0, (DI)
+	VMOVDQU Y1, 32(DI)
+	VMOVDQU Y2, 64(DI)
+	VMOVDQU Y3, 96(DI)
+	VMOVDQU Y4, 128(DI)
+	VMOVDQU Y5, 160(DI)
+	VMOVDQU Y6, 192(DI)
+	VMOVDQU Y7, 224(DI)
+	VZEROUPPER
+	RET
