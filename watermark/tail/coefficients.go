@@ -4,7 +4,7 @@ package tail
 
 // gammaCoefficients are those of f(η) = η/(λ−1), ½η² = λ − 1 − ln λ; the series converges for |η| < 2√π.
 var gammaCoefficients = [...]float64{
-	1,
+	1.0,
 	-0.33333333333333333333,
 	0.083333333333333333333,
 	-0.014814814814814814815,

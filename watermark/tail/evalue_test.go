@@ -13,10 +13,10 @@ import (
 // An average likelihood ratio has expectation exactly 1 under the null, so these tests allow neither more (invalid)
 // nor less (wasteful).
 //
-// Mutants seen to be killed here, each tried by hand: GammaE without ln b, without ln Γ(n+b), without the incomplete
-// gamma function; BernoulliE without the normaliser of its prior, without its truncation to (γ, 1), with a and b
-// exchanged; the default mixtures without the division by the number of bets; the grid of DualExponential with K(θ)
-// left out, or counted once instead of n times; bits counted once for a unit of several.
+// Mutants seen to be killed here, each tried by hand: GammaE without either half of its normaliser b/(n+b), without
+// the incomplete gamma function; BernoulliE without the normaliser of its prior, without its truncation to (γ, 1),
+// with a and b exchanged; the default mixtures without the division by the number of bets; the grid of DualExponential
+// with K(θ) left out, or counted once instead of n times; bits counted once for a unit of several.
 
 // expectation returns Σ P(S = s) e(s) over the hits s in n trials.
 func expectation(n int64, p float64, lnE func(s int64) float64) float64 {

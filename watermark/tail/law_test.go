@@ -10,8 +10,8 @@ import (
 	"github.com/dyetrace/dyetrace/watermark/tail"
 )
 
-// Mutants seen to be killed here: Exponential of shape n+1; bits for units; ⌊sum⌋ and ⌈sum⌉+1 for ⌈sum⌉; variance for
-// standard deviation; a domain twice as wide; κ₄ without its division by σ⁴.
+// Mutants seen to be killed here, each tried by hand: Exponential of shape n+1; bits for units; ⌊sum⌋ and ⌈sum⌉+1 for
+// ⌈sum⌉; variance for standard deviation; a domain twice as wide; κ₄ without its division by σ⁴.
 
 func laws(t *testing.T) []tail.Law {
 	t.Helper()

@@ -13,11 +13,14 @@ import (
 	"github.com/dyetrace/dyetrace/watermark/tail"
 )
 
-// Naive oracles: every term, in 400-bit arithmetic or by enumeration.
+// Naive oracles: every term in 400-bit arithmetic, enumeration, quadrature.
 //
-// Mutants seen to be killed here: the two sides of the seams below exchanged or moved; k−1 for k where the lower tail
-// is computed; ties not counted by SignFlip and WeightedBernoulliExact; a Chernoff exponent with the sign of θ lost
-// (bound below the truth).
+// Mutants seen to be killed here, each tried by hand: the uniform expansions used further out or at smaller
+// parameters than they hold; P(X > k) for P(X >= k), and k for k−1 where the lower tail is computed; a tilt of the
+// wrong sign, and the ends of a convolution cut off at 1e-9; ties not counted by SignFlip and WeightedBernoulliExact;
+// a Chernoff exponent used below the mean, doubled, or with its cumulant 2 % off; Hoeffding's exponent doubled;
+// Lugannani and Rice's correction with the other sign; and in the inversion integral plain sums of a thousand terms,
+// either form of the exponent without the other, a step that is halved until 1e-4 only.
 
 // logFloat returns ln f for f > 0 of any exponent.
 func logFloat(f *big.Float) float64 {
@@ -242,6 +245,85 @@ func TestWeightedExponentialOfManyWeights(t *testing.T) {
 	for _, x := range []float64{1, 2.9, 4, 4.2, 9, 200} {
 		want := math.Exp(tail.Gamma(100*x, 300)) - math.Expm1(tail.Gamma(99*x, 300))*math.Exp(300*math.Log(100./99)-x)
 		assert.True(t, close(math.Exp(tail.WeightedExponentialExact(x, w)), want, 1e-11, 0), "x %v", x)
+	}
+}
+
+// TestWeightedExponentialOfBothSigns compares P(A − B >= x), A = u·Gamma(m), B = v·Gamma(k), with ∫ density of B ·
+// P(A >= x + b) db. Between a cluster of many small weights and a few opposite large ones is where the path of
+// steepest descent turns twice.
+func TestWeightedExponentialOfBothSigns(t *testing.T) {
+	r := rand.New(rand.NewPCG(13, 14))
+	for range 120 {
+		m, k := int(math.Exp(4+3.5*r.Float64())), 8+r.IntN(30)
+		v := math.Exp(-3 * r.Float64())
+		u := v * math.Exp(4*r.Float64()-2) / math.Sqrt(float64(m)) // wide enough for the step of the quadrature
+		w := make([]float64, 0, m+k)
+		for range m {
+			w = append(w, u)
+		}
+		for range k {
+			w = append(w, -v)
+		}
+		fm, fk := float64(m), float64(k)
+		sd := math.Sqrt(u*u*fm + v*v*fk)
+		x := u*fm - v*fk + sd*5*r.NormFloat64()
+
+		upper, lower := 0.0, 0.0
+		const step = 0.02
+		for g := step; g < 40+6*fk; g += step {
+			chance := tail.Gamma((x+v*g)/u, fm)
+			upper += step * math.Exp(gammaDensity(fk, g)+chance)
+			lower += step * math.Exp(gammaDensity(fk, g)) * -math.Expm1(chance)
+		}
+		want := math.Log(upper)
+		if upper > 0.5 {
+			want = math.Log1p(-lower)
+		}
+		got := tail.WeightedExponentialExact(x, w)
+		assert.True(t, close(got, want, 1e-10, 1e-300), "%d × %v, %d × −%v, x %v: %v, want %v", m, u, k, v, x, got, want)
+	}
+}
+
+// TestWeightedExponentialOfClusters: A = u·Gamma(m) of many small weights, one weight of 1, and k opposite weights v.
+// Here a path that only bends to the right climbs by hundreds of nats. P(A + E >= y) = Q(m, y/u) + (1−u)^{−m} e^{−y}
+// P(m, y(1/u − 1)).
+func TestWeightedExponentialOfClusters(t *testing.T) {
+	for _, c := range []struct {
+		u float64
+		m int
+		v float64
+		k int
+		x float64
+	}{
+		{u: 0.006, m: 9684, v: 0.628, k: 39, x: 34.31},
+		{u: 0.002, m: 7366, v: 0.279, k: 28, x: 4.3},
+		{u: 0.01, m: 3184, v: 0.489, k: 16, x: 7.5},
+		{u: 0.002, m: 8944, v: 0.09, k: 12, x: 10.12},
+	} {
+		w := []float64{1}
+		for range c.m {
+			w = append(w, c.u)
+		}
+		for range c.k {
+			w = append(w, -c.v)
+		}
+		m, k := float64(c.m), float64(c.k)
+		upper, lower := 0.0, 0.0
+		const step = 0.005
+		for g := step; g < 40+6*k; g += step {
+			y := c.x + c.v*g
+			below := -math.Expm1(tail.Gamma(y/c.u, m)) // P(A < y)
+			split := -m*math.Log1p(-c.u) - y + math.Log(-math.Expm1(tail.Gamma(y*(1/c.u-1), m)))
+			density := step * math.Exp(gammaDensity(k, g))
+			upper += density * (math.Exp(tail.Gamma(y/c.u, m)) + math.Exp(split))
+			lower += density * (below - math.Exp(split))
+		}
+		want := math.Log(upper)
+		if upper > 0.9 {
+			want = math.Log1p(-lower)
+		}
+		got := tail.WeightedExponentialExact(c.x, w)
+		assert.True(t, close(got, want, 1e-9, 1e-300), "%+v: %v, want %v", c, got, want)
 	}
 }
 
