@@ -24,8 +24,7 @@ import (
 // testdata/vectors, or DYETRACE_VECTORS where that is set.
 //
 // Mutants that the tests of this file were seen to kill, each tried by hand:
-//   - KGW: the seed without mod V; f of the window's first id for min; skip one place off; the
-//     sum for the product;
+//   - KGW: the seed without mod V; f of the window's last id for min and for skip;
 //   - Unigram: SHA-256 of the key big-endian; the words of SeedSequence in the other order; the
 //     high half of a 64-bit word first; shuffle from below; bounded integers by multiplication;
 //   - EXP: high 24 bits of a word; the context one place off; 1/(1−u) in float64 is not seen at

@@ -14,16 +14,15 @@ import (
 )
 
 // Writing against the engine's own steps written down naively. Mutants seen to be
-// killed: delta on red tokens; windows that stop at the prompt; ties of EXP to the last id; u^(1/p) with
-// p of other candidates left out of the softmax; the cheap bound of EXP with the sign of its margin lost; a first token
-// that Unigram leaves alone.
+// killed: delta on red tokens; windows that stop at the prompt; the first id in place of the product; the
+// cheap bound of EXP with a margin on the wrong side; a first token that Unigram leaves alone.
 
 const testKey = 991948537
 
 func kgwConfigs() []KGWConfig {
 	key := NewHashKey(testKey)
 	return []KGWConfig{
-		{HashKey: key, VocabSize: 307},
+		{HashKey: key, VocabSize: 307, PrefixLength: 2},
 		{HashKey: key, VocabSize: 300, PrefixLength: 2, FScheme: Additive, Gamma: 0.25, Delta: 3.3},
 		{HashKey: key, VocabSize: 307, PrefixLength: 3, FScheme: Skip},
 		{HashKey: NewHashKey(1<<63 + 11), VocabSize: 301, PrefixLength: 3, FScheme: Min},

@@ -14,8 +14,8 @@ import (
 
 // Unmarked texts that repeat themselves, under many keys. The bounds here are
 // passed by 1e-6 at most where the p-values are valid. Mutants seen to be killed:
-// repeats scored again (with the engine's counts in place of ours); a seed scored
-// with every token in a corpus together with the law of one token a seed, at s below nγ+1.
+// repeats scored again (the engine's counts in place of ours, with the exact tail); the
+// engine's ratio in place of the lists' share.
 
 // templateTexts are mails, table rows and log lines: a few frames, each repeated
 // with other fillers.
@@ -66,7 +66,7 @@ func TestGreenListCalibration(t *testing.T) {
 		{VocabSize: 400},
 		{VocabSize: 200, SeedingScheme: SelfHash, ContextWidth: 3},
 	} {
-		corpus := templateTexts(rng, texts, 40, c.VocabSize)
+		corpus := templateTexts(rng, texts, 60, c.VocabSize)
 		var ours, engine []float64
 		small := int64(0)
 		for range keys {
@@ -126,6 +126,11 @@ func TestGreenListExactTails(t *testing.T) {
 		for k := range r[0].Green + 1 {
 			count[k]++
 		}
+		want := 0.0 // below one more than the mean
+		if r[0].Green >= 3 {
+			want = tail.Binomial(int64(r[0].Green), n, 2.0/9)
+		}
+		require.Equal(t, want, r[0].LogP)
 	}
 	for k := int64(1); k <= n; k++ {
 		p := math.Exp(tail.Binomial(k, n, 2.0/9))

@@ -162,3 +162,19 @@ func TestGreenListDetectErrors(t *testing.T) {
 	assert.Len(t, two, 2)
 	assert.Equal(t, 2, two[1].NumTokensScored)
 }
+
+func TestGreenListThresholdIsStrict(t *testing.T) {
+	c := transformers.GreenListConfig{HashingKey: transformers.NewHashingKey(8675309123), VocabSize: 100}
+	text := []watermark.Token{5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}
+	at := func(z float64) transformers.GreenListDetection {
+		d, err := transformers.NewGreenListDetector(c, transformers.GreenListDetectorOptions{ZThreshold: z})
+		require.NoError(t, err)
+		r, err := d.Detect(text)
+		require.NoError(t, err)
+		return r[0]
+	}
+	z := at(3).ZScore
+	require.NotZero(t, z)
+	assert.False(t, at(z).Prediction)
+	assert.True(t, at(math.Nextafter(z, -9)).Prediction)
+}

@@ -26,15 +26,14 @@ import (
 // row. The folder is testdata/vectors, or DYETRACE_VECTORS where that is set.
 //
 // Mutants that the tests of this file were seen to kill, each tried by hand:
-//   - the seed modulo 2^64 instead of 2^64−1, for lefthash and for negative seeds of selfhash;
+//   - negative seeds of selfhash modulo 2^64 instead of 2^64−1;
 //   - the first id of the window instead of the last;
 //   - the unsigned instead of the signed minimum, and the maximum, of selfhash;
 //   - table[x] without the 1; the candidate left out of its own window; one id too many in the window;
-//   - int(V·γ) rounded to nearest;
-//   - next_u32 mod n instead of mod (n−i) in the shuffle;
-//   - z with green/size in place of the ratio; z >= threshold; p of two sides;
+//   - z with green/size in place of the ratio; p of two sides;
 //   - n-grams told apart by the last id only where they are counted once;
-//   - the bos token kept, and dropped wherever it stands.
+//   - the bos token kept, and dropped wherever it stands;
+//   - z >= threshold (TestGreenListThresholdIsStrict).
 
 // greenRows calls visit for each row of a file, decoded strictly.
 func greenRows[T any](t *testing.T, name string, visit func(row T)) {

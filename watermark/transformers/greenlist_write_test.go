@@ -16,9 +16,8 @@ import (
 )
 
 // Writing against the engine's processor written down naively. Mutants seen to be
-// killed: 39 or 41 candidates tested; the bias added in float64; bias on red
-// tokens; the window of a candidate without it; windows that stop at the prompt;
-// a position marked with fewer than ContextWidth tokens before it.
+// killed: 39 or 41 candidates tested; bias on red tokens; windows that stop at the
+// prompt; int(V·γ) rounded to nearest; lefthash modulo 2^64 instead of 2^64−1.
 
 // naiveGreens is _get_greenlist_ids, in unbounded integers.
 type naiveGreens struct {
@@ -57,7 +56,7 @@ func (n *naiveGreens) list(ids []watermark.Token) map[int32]bool {
 	perm := make([]int32, n.c.VocabSize)
 	g.Perm(perm)
 	list := map[int32]bool{}
-	for _, t := range perm[:n.c.greenlistSize()] {
+	for _, t := range perm[:int(float64(n.c.VocabSize)*n.c.GreenlistRatio)] {
 		list[t] = true
 	}
 	return list
