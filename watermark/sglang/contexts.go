@@ -10,24 +10,25 @@ import (
 // of an earlier text are told by their stamp.
 type contexts struct {
 	slots []contextSlot // a power of two
-	stamp uint32
+	stamp uint64
 	text  []watermark.Token
 	width int
 }
 
 type contextSlot struct {
-	hash, stamp uint32
-	end         int32 // of the context in the text
+	hash  uint32
+	end   int32 // of the context in the text
+	stamp uint64
 }
 
 // reset empties the set for a text of which at most n contexts are put in.
 func (c *contexts) reset(text []watermark.Token, width, n int) {
 	c.text, c.width = text, width
 	c.stamp++
-	if 2*n <= len(c.slots) && c.stamp != 0 {
+	if 2*n <= len(c.slots) {
 		return
 	}
-	size := max(64, len(c.slots))
+	size := 64
 	for size < 2*n {
 		size *= 2
 	}
@@ -44,7 +45,7 @@ func (c *contexts) add(end int, hash uint32) bool {
 	for i := int(hash) & mask; ; i = (i + 1) & mask {
 		switch e := &c.slots[i]; {
 		case e.stamp != c.stamp:
-			*e = contextSlot{hash, c.stamp, int32(end)}
+			*e = contextSlot{hash, int32(end), c.stamp}
 			return true
 		case e.hash == hash && slices.Equal(c.at(int(e.end)), c.at(end)):
 			return false

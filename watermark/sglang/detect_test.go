@@ -122,8 +122,6 @@ func TestOneDetectorManyTexts(t *testing.T) {
 	c := Config{Key: NewKey(testKey), KeyB: NewKey(testKeyB), ContextWindow: 2}
 	d, err := NewDetector(c, DetectorOptions{})
 	require.NoError(t, err)
-	d.contexts.stamp = math.MaxUint32 - 100 // texts before the stamp begins anew
-	d.contexts.slots = make([]contextSlot, 64)
 	for range 300 {
 		text := watermark.Text{Tokens: randomTokens(r, r.IntN(200), 4), Prompt: randomTokens(r, r.IntN(3), 4), PromptKnown: r.IntN(2) == 0}
 		got, err := d.Detect(text)
@@ -149,6 +147,11 @@ func TestKnownEmptyPrompt(t *testing.T) {
 	result, err = newMark(t, c).Detect(text)
 	require.NoError(t, err)
 	assert.Equal(t, 2, result.Scored)
+
+	text.Prompt = []watermark.Token{7, 8, 9, 10}
+	unknown, err := Detect(c, DetectorOptions{}, text)
+	require.NoError(t, err)
+	assert.Equal(t, got, unknown, "a prompt that is not known to be one does not count")
 }
 
 func TestDetectErrors(t *testing.T) {
@@ -284,11 +287,11 @@ func templates(seed uint64, n int) [][]watermark.Token {
 // at most exp(−n·KL(x/n, 0.01)) (Hoeffding 1963). And with a key for each text all
 // texts are independent. False alarm of each: 1e-6.
 //
-// Mutants that fail: contexts counted each time (a share of 6 % and more), score taken
-// with u = th/2^31, the combined statistic as the larger of the two keys'.
+// Mutants that fail: contexts counted each time, the combined score as the larger of the
+// two keys'.
 func TestCalibration(t *testing.T) {
 	texts := templates(1, 200)
-	for _, c := range []Config{{}, {ContextWindow: 1}, {KeyB: NewKey(testKeyB)}} {
+	for _, c := range []Config{{}, {ContextWindow: 1, KeyB: NewKey(testKeyB)}} {
 		const keys = 100
 		low, ownLow := 0, 0
 		r := rand.New(rand.NewPCG(5, 6))

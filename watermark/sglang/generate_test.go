@@ -225,15 +225,16 @@ func TestNoAllocation(t *testing.T) {
 // TestFMA has sums in the middle of two float32, and beside it by less than float64 sees.
 func TestFMA(t *testing.T) {
 	for _, x := range []struct{ a, b, c, want float32 }{
-		{1, 1, 0x1p-24, 1},                                 // the middle, to even
-		{1 + 0x1p-23, 1, 0x1p-24, 1 + 0x1p-22},             // the middle, to even
-		{0x1.000002p-24, 1, 1, 1 + 0x1p-23},                // above it
-		{0x1p-12, 0x1p-12, 1, 1},                           // 2^-24
-		{0x1.000002p-12, 0x1p-12, 1, 1 + 0x1p-23},          // 2^-24 and a little
-		{0x1.000002p-12, 0x1.fffffcp-13, 1, 1},             // less than 2^-24 by 2^-70
-		{0x1p-12, 0x1p-12, 0x1p30, 0x1p30},                 // far below
-		{-0x1.000002p-12, 0x1p-13, 1, 1 - 0x1p-24},         // beside the middle of smaller spacing
-		{3, 5, -15, 0}, {0, 5, -1.5, -1.5}, {-2, 4, 1, -7}, // exact
+		{1, 1, 0x1p-24, 1},                                         // the middle, to even
+		{1 + 0x1p-23, 1, 0x1p-24, 1 + 0x1p-22},                     // the middle, to even
+		{0x1.000002p-24, 1, 1, 1 + 0x1p-23},                        // above it
+		{0x1p-12, 0x1p-12, 1, 1},                                   // 2^-24
+		{0x1.000002p-12, 0x1p-12, 1, 1 + 0x1p-23},                  // 2^-24 and a little
+		{0x1.000002p-12, 0x1.fffffcp-13, 1, 1},                     // less than 2^-24 by 2^-70
+		{0x1.000002p-12, 0x1.fffffcp-13, 1 + 0x1p-23, 1 + 0x1p-23}, // as much below the middle, which goes up
+		{0x1p-12, 0x1p-12, 0x1p30, 0x1p30},                         // far below
+		{-0x1.000002p-12, 0x1p-13, 1, 1 - 0x1p-24},                 // beside the middle of smaller spacing
+		{3, 5, -15, 0}, {0, 5, -1.5, -1.5}, {-2, 4, 1, -7},         // exact
 	} {
 		assert.Equal(t, x.want, fma(x.a, x.b, x.c), "%v", x)
 	}

@@ -14,6 +14,27 @@ import (
 	"github.com/dyetrace/dyetrace/watermark/tail"
 )
 
+// Mutants that were tried by hand, with tests that fail:
+//
+//	hash without its length, key halves exchanged         TestVectorsPRF, TestVectorsTexts, TestVectorsTraces
+//	coin compared the other way, threshold rounded        TestVectorsPRF
+//	every position with key A                             TestVectorsSteps, TestVectorsTexts
+//	u without its half                                    TestVectorsPRF, TestAgainstNaive
+//	logarithm of u near 1 not from the complement         TestVectorsPRF
+//	complement from the converted word                    TestVectorsPRF
+//	logarithm rounded to nearest instead of torch's       TestVectorsPRF
+//	fused sums rounded twice                              TestFMA
+//	prompt outside the context                            TestVectorsSteps, TestVectorsTraces, TestMarkedList
+//	prompt cut too short                                  TestVectorsTexts, TestAgainstNaive
+//	contexts remembered unless drawn with the mark        TestVectorsTraces, TestMarkedList, TestForcedTokens
+//	no limit of marked positions                          TestLimit
+//	gate not strict, gate forgotten                       TestGate, TestVectorsTraces
+//	ties to the highest id                                TestTies
+//	pruning too tight                                     TestPruning, TestVectorsSteps
+//	contexts told apart by their hash                     TestCollision
+//	repeats scored, one context too many                  TestVectorsTexts, TestAgainstNaive, TestCalibration
+//	decoys under the true key                             TestRightBWrongA
+
 type keyRow struct {
 	Input    json.RawMessage `json:"input"`
 	OK       bool            `json:"ok"`

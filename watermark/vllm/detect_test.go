@@ -107,8 +107,7 @@ func TestSearch(t *testing.T) {
 // Calibration. A text is a template that is repeated with other fillers, as mails,
 // tables, logs, code and licences are: 200 templates, under each key once more.
 //
-// Mutants that fail: repeats counted (a share of 14 %), contexts without their
-// oldest token, score taken as −ln u.
+// Mutants that fail: contexts counted each time in LogP, words shifted as signed.
 
 // templates are texts of about 200 tokens: each a run of fixed tokens with one in
 // six of them filled anew at each repetition.
@@ -137,7 +136,7 @@ func templates(seed uint64, n int) [][]watermark.Token {
 // texts are independent. False alarm of each: 1e-6.
 func TestCalibration(t *testing.T) {
 	texts := templates(1, 200)
-	for _, c := range []Config{{}, {ContextWidth: 1}, {Algorithm: DualKeyGumbel}} {
+	for _, c := range []Config{{}, {ContextWidth: 1, Algorithm: DualKeyGumbel}} {
 		const keys = 100
 		low, own, ownLow := 0, 0, 0
 		r := rand.New(rand.NewPCG(5, 6))

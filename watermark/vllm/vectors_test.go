@@ -14,22 +14,28 @@ import (
 	"github.com/dyetrace/dyetrace/watermark/tail"
 )
 
-// Mutants that were tried by hand, with the tests that fail:
+// Mutants that were tried by hand, with tests that fail:
 //
-//	words of a block in reverse order (t&3 → 3−t&3)       TestVectorsPRF, TestVectorsTexts, TestVectorsSteps
+//	words of a block in reverse order                     TestVectorsPRF, TestVectorsTexts, TestVectorsSteps
 //	entries −1 taken as 0                                 TestVectorsPRF, TestVectorsTexts, TestVectorsSteps
-//	blocks short of a width padded with zeros             TestVectorsPRF (widths 1, 2, 3, 5, …)
-//	off not mixed into the key                            TestVectorsPRF (widths above 4)
-//	uniform without the step to the float below           TestVectorsPRF
-//	signed shift of a word (int32(word)>>8)               TestVectorsPRF
-//	prompt in the context (Rules.Prompt)                  TestVectorsSteps, TestPromptStaysOutside
-//	history of single_turn over the prompt                TestVectorsTraces
-//	all scope with padded head                            TestVectorsTraces
-//	first occurrence by (context, token)                  TestVectorsTexts
-//	p < threshold instead of <=                           TestThreshold
-//	key halves exchanged                                  TestVectorsPRF
+//	blocks short of a width padded with zeros             TestVectorsPRF, TestVectorsTexts
+//	offset not mixed into the key                         TestVectorsPRF, TestVectorsTexts
+//	key halves exchanged, another constant                TestVectorsPRF
+//	uniform without the step to the float below           TestVectorsPRF, TestVectorsSteps
+//	signed shift of a word                                TestVectorsPRF, TestCalibration
+//	sub-keys from little-endian keys                      TestVectorsKeys
+//	keys of the dual score exchanged                      TestVectorsTexts
+//	dual p without its v                                  TestVectorsTails
+//	prompt in the context                                 TestVectorsSteps, TestVectorsTraces, TestSkipRule
+//	scope All with a padded head, without the prompt      TestVectorsTraces, TestSkipRule
+//	history without its limit                             TestSkipRule
+//	first occurrence by context and token                 TestVectorsTexts
+//	repeats counted in LogP                               TestRepeatsConvict, TestCalibration
+//	p below instead of at the threshold                   TestThreshold
 //	ties to the highest id                                TestTies
-//	recovery with key A                                   TestVectorsSteps
+//	pruning too tight                                     TestPruning
+//	recovery with key A, another share of key B           TestVectorsSteps, TestRouteIsTheRequests
+//	recovery marked without leave                         TestRoles
 
 type keyRow struct {
 	Key  string `json:"key"`
