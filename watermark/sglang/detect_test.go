@@ -338,3 +338,28 @@ func divergence(q, p float64) float64 {
 	}
 	return q*math.Log(q/p) + (1-q)*math.Log((1-q)/(1-p))
 }
+
+// TestUnits: what is scored unit by unit, short contexts and all, adds up to what a
+// detector finds.
+func TestUnits(t *testing.T) {
+	for _, c := range []Config{{Key: NewKey(testKey)}, {Key: NewKey(testKey), KeyB: NewKey(testKeyB)}} {
+		w := newMark(t, c)
+		texts := []watermark.Text{
+			{Tokens: marked(t, w, nil, 100)}, {Tokens: []watermark.Token{1, 2, 3}, PromptKnown: true},
+			{Prompt: []watermark.Token{9, 8}, PromptKnown: true, Tokens: []watermark.Token{1, 2, 3, 1, 2, 3, 1, 2, 3}},
+		}
+		d := w.NewDetector()
+		for _, text := range texts {
+			require.NoError(t, d.Add(text))
+		}
+		units, err := w.Units(texts, nil)
+		require.NoError(t, err)
+		scores := make([]uint64, len(units))
+		assert.Equal(t, d.Result().Scored, w.NewScorer().Units(units, scores))
+		var sum uint64
+		for _, s := range scores {
+			sum += s
+		}
+		assert.Equal(t, d.Result().Score, float64(sum)*0x1p-32)
+	}
+}

@@ -197,3 +197,25 @@ func TestRepeatsConvict(t *testing.T) {
 	assert.Greater(t, low, n*5/100, "share of false alarms of the engine's p")
 	t.Logf("%d of %d texts have an engine's p below 0.01", low, n)
 }
+
+// TestUnits: what is scored unit by unit, heads and all, adds up to what a detector
+// finds.
+func TestUnits(t *testing.T) {
+	for _, a := range []Algorithm{Gumbel, DualKeyGumbel} {
+		w := newMark(t, Config{Key: NewKey(testKey), Algorithm: a})
+		texts := []watermark.Text{{Tokens: marked(t, w, 100)}, {Tokens: []watermark.Token{1, 2, 3}}, {Tokens: []watermark.Token{1, 2, 3, 1, 2, 3, 1, 2, 3}}}
+		d := w.NewDetector()
+		for _, text := range texts {
+			require.NoError(t, d.Add(text))
+		}
+		units, err := w.Units(texts, nil)
+		require.NoError(t, err)
+		scores := make([]uint64, len(units))
+		assert.Equal(t, d.Result().Scored, w.NewScorer().Units(units, scores))
+		var sum uint64
+		for _, s := range scores {
+			sum += s
+		}
+		assert.Equal(t, d.Result().Score, float64(sum)*0x1p-32)
+	}
+}
