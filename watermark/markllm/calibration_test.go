@@ -12,9 +12,8 @@ import (
 )
 
 // Unmarked texts that repeat themselves, under many keys. The bound is passed with
-// probability 1e-6 at most where the p-values are valid. Mutants seen to be killed: the engine's
-// counts in place of ours; Unigram with the binomial law at all of the vocabulary; EXP with the same seed
-// scored twice in a text.
+// probability 1e-6 at most where the p-values are valid. The engine's counts in place of ours
+// fail it; Unigram by the law of many lists fails the examples.
 
 // templateTexts are mails, table rows and log lines: a few frames, each repeated
 // with other fillers.
