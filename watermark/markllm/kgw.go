@@ -127,7 +127,7 @@ func (r *kgwReader) hash(window []watermark.Token) (f int32, ok bool) {
 	case Additive:
 		sum := uint64(0)
 		for _, id := range window {
-			sum += uint64(id)
+			sum += uint64(uint32(id))
 		}
 		return r.prf[sum%r.n], true
 	case Skip:
@@ -150,7 +150,7 @@ func (r *kgwReader) hash(window []watermark.Token) (f int32, ok bool) {
 func product(window []watermark.Token, n uint64) uint64 {
 	p := uint64(1)
 	for _, id := range window {
-		hi, lo := bits.Mul64(p, uint64(id))
+		hi, lo := bits.Mul64(p, uint64(uint32(id)))
 		_, p = bits.Div64(hi, lo, n) // hi < n, as p < n and id < 2^32
 	}
 	return p
@@ -204,7 +204,7 @@ func newGreenScheme(name string, gamma, delta float64, size int) greenScheme {
 	return greenScheme{name, gamma, delta, listSize(gamma, size), size, name == "unigram"}
 }
 
-// raiser is a reader of lists.
+// A raiser is a reader that adds to its list's tokens faster than word by word.
 type raiser interface {
 	raise(ids []watermark.Token, row []float32, delta float32)
 }
@@ -220,15 +220,28 @@ func (s greenScheme) Choose(d *watermark.Draw) (watermark.Token, bool) {
 	if !ok {
 		return -1, false
 	}
-	d.Words().(raiser).raise(d.IDs(), row, float32(s.delta))
+	s.raise(d, row)
 	return d.RacePlain(row)
+}
+
+// raise adds delta to green candidates.
+func (s greenScheme) raise(d *watermark.Draw, row []float32) {
+	if r, ok := d.Words().(raiser); ok {
+		r.raise(d.IDs(), row, float32(s.delta))
+		return
+	}
+	for i := range row {
+		if d.Words().Word(0, tokenOf(d.IDs(), 0, i)) == 0 {
+			row[i] += float32(s.delta)
+		}
+	}
 }
 
 // Perturb implements [watermark.Scheme]: it writes delta or 0, and the engine
 // samples.
 func (s greenScheme) Perturb(d *watermark.Draw, dst []float32) (watermark.Then, error) {
 	clear(dst)
-	d.Words().(raiser).raise(d.IDs(), dst, float32(s.delta))
+	s.raise(d, dst)
 	return watermark.SampleSum, nil
 }
 

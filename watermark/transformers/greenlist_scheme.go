@@ -31,9 +31,8 @@ func (s greenScheme) Choose(d *watermark.Draw) (watermark.Token, bool) {
 	if !ok {
 		return -1, false
 	}
-	r := d.Words().(*greenReader)
 	if !s.self {
-		r.list.Raise(d.IDs(), row, float32(s.bias))
+		s.raise(d, row)
 		return d.RacePlain(row)
 	}
 	var best top
@@ -41,15 +40,23 @@ func (s greenScheme) Choose(d *watermark.Draw) (watermark.Token, bool) {
 		best.offer(i, tokenOf(d.IDs(), i), l)
 	}
 	for _, c := range best.candidates() {
-		s.raise(r, d.IDs(), row, c)
+		if d.Words().Word(0, c.token) == 0 {
+			row[c.index] += float32(s.bias)
+		}
 	}
 	return d.RacePlain(row)
 }
 
-// raise adds the bias to a candidate that is green for itself.
-func (s greenScheme) raise(r *greenReader, ids []watermark.Token, row []float32, c candidate) {
-	if r.Word(0, c.token) == 0 {
-		row[c.index] += float32(s.bias)
+// raise adds the bias to green candidates.
+func (s greenScheme) raise(d *watermark.Draw, row []float32) {
+	if r, ok := d.Words().(*greenReader); ok && !s.self {
+		r.list.Raise(d.IDs(), row, float32(s.bias))
+		return
+	}
+	for i := range row {
+		if d.Words().Word(0, tokenOf(d.IDs(), i)) == 0 {
+			row[i] += float32(s.bias)
+		}
 	}
 }
 
@@ -58,18 +65,11 @@ func (s greenScheme) raise(r *greenReader, ids []watermark.Token, row []float32,
 // that are tested depend on their logits, which it does not see: it takes at most
 // as many as the engine tests.
 func (s greenScheme) Perturb(d *watermark.Draw, dst []float32) (watermark.Then, error) {
-	r := d.Words().(*greenReader)
 	if s.self && len(dst) > tested {
 		return 0, fmt.Errorf("transformers: %d candidates with selfhash, which tests the %d most likely ones: give those, or use Sample", len(dst), tested)
 	}
 	clear(dst)
-	if !s.self {
-		r.list.Raise(d.IDs(), dst, float32(s.bias))
-		return watermark.SampleSum, nil
-	}
-	for i := range dst {
-		s.raise(r, d.IDs(), dst, candidate{index: i, token: tokenOf(d.IDs(), i)})
-	}
+	s.raise(d, dst)
 	return watermark.SampleSum, nil
 }
 

@@ -174,7 +174,7 @@ func (r *greenReader) Coarse(_ int, ids []watermark.Token, first watermark.Token
 // factor returns table[id mod tableSize] + 1, of an id outside the vocabulary that
 // of its remainder by the part of the table that is held.
 func (r *greenReader) factor(id watermark.Token) uint64 {
-	return uint64(r.table[int(id)%tableSize%len(r.table)])
+	return uint64(r.table[uint32(id)%tableSize%uint32(len(r.table))])
 }
 
 // least returns the engine's seed of selfhash for a candidate before it is made

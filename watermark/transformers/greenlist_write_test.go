@@ -254,3 +254,34 @@ func TestGreenListDoesNotAllocate(t *testing.T) {
 		assert.Zero(t, testing.AllocsPerRun(50, step), "%v", c)
 	}
 }
+
+// wordsOnly hides what readers of this package can do besides [watermark.Reader].
+type wordsOnly struct{ watermark.Source }
+
+func (s wordsOnly) Open() watermark.Reader { return struct{ watermark.Reader }{s.Source.Open()} }
+
+func TestGreenListSchemeOfAnotherSource(t *testing.T) {
+	for _, c := range greenConfigs() {
+		c, err := c.withDefaults()
+		require.NoError(t, err)
+		w, err := NewGreenList(c)
+		require.NoError(t, err)
+		other, err := watermark.Build(wordsOnly{newGreenSource(c)}, w.Scheme(), w.Rules())
+		require.NoError(t, err)
+		opt := watermark.SessionOptions{Seed: watermark.Seed{1}, Prompt: []watermark.Token{1, 2, 3, 4}}
+		a, err := w.NewSession(opt)
+		require.NoError(t, err)
+		b, err := other.NewSession(opt)
+		require.NoError(t, err)
+		logits := make([]float32, c.VocabSize)
+		for range 20 {
+			x, err := a.Sample(nil, logits)
+			require.NoError(t, err)
+			y, err := b.Sample(nil, logits)
+			require.NoError(t, err)
+			require.Equal(t, x, y)
+			require.NoError(t, a.Accept(x))
+			require.NoError(t, b.Accept(x))
+		}
+	}
+}
