@@ -26,12 +26,9 @@ func log1pmx(x float64) float64 {
 }
 
 // deviance returns D(x, μ) = x ln(x/μ) − x + μ >= 0 given d = x − μ, which the caller knows better than this function
-// could: it is where all the digits are lost. Requires x >= 0 and μ > 0. (C. Loader, Fast and accurate computation of
+// could: it is where all the digits are lost. Requires x > 0 and μ > 0. (C. Loader, Fast and accurate computation of
 // binomial probabilities, 2000: his bd0.)
 func deviance(x, mu, d float64) float64 {
-	if x == 0 {
-		return mu
-	}
 	if w := -d / x; w > -0.5 && w < 1 {
 		return -x * log1pmx(w)
 	}

@@ -65,6 +65,12 @@ func TestEValueCheckValues(t *testing.T) {
 	assert.InDelta(t, -3.90298286, tail.BernoulliE(50, 10, 0.5, 0.5, 0.5), 1e-8)
 }
 
+func TestNoTrialsAreNoEvidence(t *testing.T) {
+	assert.Equal(t, 0.0, tail.GammaE(0, 5, 1))
+	assert.Equal(t, 0.0, tail.GammaMixtureE(-1, 5))
+	assert.Equal(t, 0.0, tail.BernoulliE(0, 0, 0.5, 1, 1))
+}
+
 func TestGammaEHasExpectationOne(t *testing.T) {
 	for _, n := range []int64{1, 2, 7, 50} {
 		rest := 0.0

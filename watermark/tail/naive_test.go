@@ -194,6 +194,21 @@ func TestWeightedBernoulliAgainstEnumeration(t *testing.T) {
 	}
 }
 
+// TestWeightedBernoulliOfManyTermsIsTheBound: too many unequal terms to visit all sums.
+func TestWeightedBernoulliOfManyTermsIsTheBound(t *testing.T) {
+	w, p := make([]float64, 21), make([]float64, 21)
+	for i := range w {
+		w[i], p[i] = 1+0.1*float64(i), 0.3
+	}
+	lnP, exact := tail.WeightedBernoulliExact(30, w, p)
+	assert.False(t, exact)
+	assert.InDelta(t, tail.WeightedBernoulli(30, w, p).Bound, lnP, 1e-12)
+	p[20] = 0
+	below, exact := tail.WeightedBernoulliExact(30, w, p)
+	assert.True(t, exact)
+	assert.Less(t, below, lnP)
+}
+
 // TestWeightedBernoulliApprox holds Lugannani and Rice to what the documentation says of 16 unequal weights.
 func TestWeightedBernoulliApprox(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 8))

@@ -54,9 +54,6 @@ func (s bernoulliSum) logLeast() float64 {
 func (s bernoulliSum) countTail(k int, upper bool) float64 {
 	target := float64(k)
 	theta := s.saddle(target)
-	if upper == (theta < 0) {
-		theta = 0 // k is the mean, to rounding
-	}
 	k0, _, _, _ := s.cumulant(theta)
 	law, first := s.convolve(theta)
 	sum := 0.0
