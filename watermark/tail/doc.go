@@ -23,7 +23,7 @@
 //	SignFlip, SignFlipBound     Σ ±t_i              exact for up to 40 terms; Hoeffding's bound
 //	Normal                                          exact, for diagnostics
 //
-// "Exact" means that the relative error of the logarithm is below 1e-10. It is below 5e-12 in all of
+// "Exact" means that the relative error of the logarithm is below 1e-10. It is below 1e-12 in all of
 // testdata/reference.jsonl (Gamma shapes from 1e-3 to 1e7, up to 1e7 trials, ln p from −1e-300 to −1e6) and mostly
 // below 1e-13. Where ln p is close to 0 this is the relative error of 1−p. Between machines the last digits may
 // differ.
