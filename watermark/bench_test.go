@@ -295,3 +295,34 @@ func spliced(t testing.TB, w *watermark.Watermark, before, marked, after int) []
 	}
 	return out
 }
+
+// BenchmarkSearch asks which of 200 keys made a text of 1,000 tokens, next to
+// BenchmarkSearchApart, the same with a detector for each key.
+func BenchmarkSearch(b *testing.B) {
+	texts, candidates := searched(b)
+	for b.Loop() {
+		if _, err := watermark.Search(texts, candidates); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkSearchApart(b *testing.B) {
+	texts, candidates := searched(b)
+	for b.Loop() {
+		for _, c := range candidates {
+			if _, err := c.Mark.Detect(texts[0]); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+}
+
+func searched(b *testing.B) ([]watermark.Text, []watermark.Candidate) {
+	r := rand.New(rand.NewPCG(8, 9))
+	tokens := make([]watermark.Token, 1000)
+	for i := range tokens {
+		tokens[i] = r.Int32N(50_000)
+	}
+	return []watermark.Text{{Tokens: tokens}}, candidates(b, 200, 3)
+}

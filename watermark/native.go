@@ -20,6 +20,8 @@ func newNative(key keys.Key, family byte, streams, width int) (*native, error) {
 		Name:  fmt.Sprintf("dyetrace/1 width=%d", width),
 		KeyID: key.ID().String(),
 		Kind:  Cryptographic,
+
+		Windows: "tokens",
 	}}
 	for stream := range streams {
 		var derived [64]byte

@@ -27,8 +27,9 @@ type Match struct {
 
 // Search asks which of many marks and keys made the texts, taken together. It
 // returns a match for every candidate, the most likely first, equal ones in the
-// order given. It works on all cores. It fails for no candidates, a name given
-// twice, a mark given twice, no mark and negative tokens.
+// order given. It works on all cores, and finds what a corpus scores once for all
+// keys of one kind of source under the same rules. It fails for no candidates, a
+// name given twice, a mark given twice, no mark and negative tokens.
 func Search(texts []Text, candidates []Candidate) ([]Match, error) {
 	if err := checkCandidates(candidates); err != nil {
 		return nil, err
@@ -38,17 +39,22 @@ func Search(texts []Text, candidates []Candidate) ([]Match, error) {
 			return nil, fmt.Errorf("text %d: %w", i, err)
 		}
 	}
+	groups := map[kinship]*kin{}
+	for _, c := range candidates {
+		if k := c.Mark.kinship(); groups[k] == nil {
+			groups[k] = &kin{first: c.Mark, texts: texts}
+		} else {
+			groups[k].several = true
+		}
+	}
 	matches := make([]Match, len(candidates))
 	var workers sync.WaitGroup
 	next := make(chan int)
 	for range min(runtime.GOMAXPROCS(0), len(candidates)) {
 		workers.Go(func() {
 			for i := range next {
-				d := candidates[i].Mark.NewDetector()
-				for _, t := range texts {
-					_ = d.Add(t) // checked above
-				}
-				matches[i] = Match{Name: candidates[i].Name, Result: d.Result()}
+				c := candidates[i]
+				matches[i] = Match{Name: c.Name, Result: groups[c.Mark.kinship()].result(c.Mark)}
 			}
 		})
 	}
@@ -59,6 +65,64 @@ func Search(texts []Text, candidates []Candidate) ([]Match, error) {
 	workers.Wait()
 	holm(matches)
 	return matches, nil
+}
+
+// A kinship is what marks have in common that score the same tokens.
+type kinship struct {
+	windows string
+	rules   Rules
+	gate    *gate
+	layer   int
+	alone   *Watermark // a mark that shares with no other
+}
+
+func (w *Watermark) kinship() kinship {
+	windows := w.source.Info().Windows
+	if windows == "" || w.joint != nil {
+		return kinship{alone: w}
+	}
+	return kinship{windows: windows, rules: w.rules, gate: w.gate, layer: w.layer}
+}
+
+// kin are the candidates of one kinship.
+type kin struct {
+	first   *Watermark
+	several bool
+	texts   []Text
+
+	once  sync.Once
+	units []Unit
+	found Result // of the first, for what does not depend on words
+}
+
+// result returns what a detector of w would find in the texts.
+func (k *kin) result(w *Watermark) Result {
+	if !k.several {
+		return k.detect(w)
+	}
+	k.once.Do(func() {
+		k.units, _ = k.first.Units(k.texts, nil) // the texts were checked
+		k.found = k.detect(k.first)
+	})
+	scores := make([]uint64, len(k.units))
+	if k.found.Scored != len(k.units) || w.NewScorer().Units(k.units, scores) != len(k.units) {
+		return k.detect(w) // its source leaves out windows of its own
+	}
+	r, sum := k.found, fixedSum{}
+	for _, s := range scores {
+		sum.add(s)
+	}
+	r.Mark, r.Score = w.ID(), sum.float()
+	r.LogP = w.law.LogTail(r.Score, int64(r.Scored))
+	return r
+}
+
+func (k *kin) detect(w *Watermark) Result {
+	d := w.NewDetector()
+	for _, t := range k.texts {
+		_ = d.Add(t) // checked before
+	}
+	return d.Result()
 }
 
 func checkCandidates(candidates []Candidate) error {

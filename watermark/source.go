@@ -21,6 +21,10 @@ type SourceInfo struct {
 	Name  string // of the words, with every public parameter: "dyetrace/1 width=3"
 	KeyID string // public name of the key
 	Kind  Kind
+	// Windows, where it is not empty, names a way of telling seeds apart that does
+	// not depend on the key: sources of equal Windows under equal rules score the
+	// same tokens of any text, so that a search over keys finds them once.
+	Windows string
 }
 
 // A Kind says how far the words of a source can be told from random ones: no

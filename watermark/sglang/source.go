@@ -22,6 +22,7 @@ func newSource(c Config) *source {
 	s := &source{threshold: uint64(c.MixingProbability * 0x1p32)}
 	s.info = watermark.SourceInfo{
 		Name: fmt.Sprintf("sglang murmur3 width=%d", c.ContextWindow), KeyID: c.Key.ID(), Kind: watermark.Statistical,
+		Windows: "murmur3 of tokens",
 	}
 	keys := []uint64{c.Key.secret.Value()}
 	public := intkey.Public(keys[0])

@@ -43,11 +43,14 @@ func newSource(c Config) *source {
 		Name:  fmt.Sprintf("textseal ngram=%d", c.Ngram),
 		KeyID: c.SecretKey.ID(),
 		Kind:  watermark.Statistical,
+
+		Windows: "textseal sums of pairs",
 	}}
 	s.base[0], s.base[1] = keyPrime*c.SecretKey.Value(), keyPrime*c.SecretKeyB.Value()
 	switch c.WatermarkType {
 	case SynthID, SynthIDWeighted:
 		s.depth, s.green = c.Depth, greens(c.Gamma)
+		s.info.Windows = "textseal sums of windows"
 	case TextSeal:
 		s.info.Name = fmt.Sprintf("textseal unreleased ngram=%d", c.Ngram)
 		s.info.KeyID += "+" + c.SecretKeyB.ID()

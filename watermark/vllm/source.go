@@ -22,7 +22,7 @@ func newSource(c Config) *source {
 	key := c.Key.secret.Value()
 	s := &source{width: c.ContextWidth, dual: c.Algorithm == DualKeyGumbel}
 	s.setKey(key)
-	s.info = watermark.SourceInfo{Name: fmt.Sprintf("vllm philox width=%d", s.width), KeyID: c.Key.ID(), Kind: watermark.Statistical}
+	s.info = watermark.SourceInfo{Name: fmt.Sprintf("vllm philox width=%d", s.width), KeyID: c.Key.ID(), Kind: watermark.Statistical, Windows: "tokens"}
 	if s.dual {
 		s.info.Name += " dual"
 	}
