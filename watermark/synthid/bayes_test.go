@@ -103,6 +103,7 @@ func TestBadSafetensors(t *testing.T) {
 		`tensor "prior" has 4 bytes, want as many as shape [2] of F32 takes`: file(`{"prior":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}}`, four),
 		`tensor "prior" has 4 bytes, want as many as shape [4294967296 4294967296] of F32`: file(
 			`{"prior":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,4]}}`, four),
+		`tensor "prior" has 8 bytes, want as many as shape [1] of F32 takes`: file(`{"prior":{"dtype":"F32","shape":[1],"data_offsets":[0,8]}}`, make([]byte, 8)),
 		`shape [-1] of F32`:                     file(`{"prior":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}}`, four),
 		`entry 0 of tensor "prior" is NaN`:      file(one, nan),
 		`unknown tensor "other"`:                file(`{"other":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, four),

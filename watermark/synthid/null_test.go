@@ -3,6 +3,7 @@ package synthid
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -16,7 +17,7 @@ import (
 // however often they occur, the table read backwards, one layer fewer, counts of
 // repeats within a byte overflowing [NullByEnumeration]; Binomial(n·D, ½) for the law
 // [BinomialDrifts, TextsChosenByTheTable]; sums rounded down to a unit
-// [WideCountsAreBounded]; LogP over repeats, over what follows the end
+// [LawOf]; LogP over repeats, over what follows the end
 // [Calibration, End]; bound without the number of layers [Entangled].
 
 // enumerate returns ln P(S >= sum) by going through all keys mod the table's size.
@@ -112,15 +113,47 @@ func TestWideCountsAreBounded(t *testing.T) {
 	n, err := NewNull(Config{SamplingTableSize: 16, SamplingTableSeed: 5})
 	require.NoError(t, err)
 	counts := make([]uint32, 16)
-	total := int64(0)
 	for i := range counts {
 		counts[i] = rng.Uint32N(1 << 24)
-		total += int64(counts[i])
 	}
-	for _, share := range []float64{0.5, 0.55, 0.6, 0.64} {
-		sum := int64(share * 2 * float64(total))
-		want, got := enumerate(turned(n), counts, 2, sum), n.LogTail(counts, 2, sum)
+	table := turned(n)
+	layer := func(k int) (s int64) {
+		for x, c := range counts {
+			s += int64(c) * int64(table[(x+k)%16])
+		}
+		return s
+	}
+	for k := range 16 { // at the values themselves, which must not be rounded away
+		sum := layer(k) + layer(3*k%16)
+		want, got := enumerate(table, counts, 2, sum), n.LogTail(counts, 2, sum)
 		assert.GreaterOrEqual(t, got, want-1e-9)
+		assert.Less(t, got, want+2, "which is as close as Chernoff is")
+	}
+}
+
+// A coarsened law lies above the law, by less than its unit.
+func TestLawOf(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 5))
+	for _, spread := range []int64{1, 1000, 1 << 20, 1<<20 + 1, 5_000_000} {
+		sums := make([]int64, 200)
+		for i := range sums {
+			sums[i] = rng.Int64N(spread+1) - spread/3
+		}
+		sums[0], sums[1] = -spread/3, spread-spread/3
+		law, unit := lawOf(sums, len(sums))
+		assert.Equal(t, spread/(1<<20)+1, unit)
+		slices.Sort(sums)
+		at, mass := 0, 0.0
+		for i, p := range law.P {
+			mass += p
+			for n := int(math.Round(p * 200)); n > 0; n-- {
+				value := unit * (law.First + int64(i))
+				require.True(t, value >= sums[at] && value < sums[at]+unit, "%d for %d", value, sums[at])
+				at++
+			}
+		}
+		assert.Equal(t, 200, at)
+		assert.InDelta(t, 1, mass, 1e-12)
 	}
 }
 
@@ -314,11 +347,11 @@ func TestEntangled(t *testing.T) {
 	require.NoError(t, err)
 	n := newNull(s.lookup)
 	rng := rand.New(rand.NewPCG(1, 6))
-	for range 20 {
+	for text := range 20 {
 		counts := make([]uint32, 64)
 		total := int64(0)
 		for range 40 {
-			counts[rng.IntN(64)]++
+			counts[rng.IntN(64)*min(1, text)]++ // the first text has one state only
 			total++
 		}
 		mean := 0.0
@@ -330,6 +363,9 @@ func TestEntangled(t *testing.T) {
 			mean += mass * math.Exp(law.LogE(float64(sum), total))
 		}
 		assert.LessOrEqual(t, mean, 1+1e-9, "the expectation of an e-value")
+		if text == 0 {
+			assert.InDelta(t, 1, mean, 1e-9, "which this dependence attains")
+		}
 	}
 	share := float64(s.lookup.ones) / 64
 	assert.InDelta(t, 3*share, law.Moments().Mean, 1e-12)

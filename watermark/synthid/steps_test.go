@@ -227,7 +227,7 @@ func TestTournaments(t *testing.T) {
 		}
 		twice, low := append(append([]watermark.Token{3}, ids...), ids...), append([]float32{float32(math.NaN())}, logits...)
 		for i := range ids {
-			low[1+i] -= 1
+			low[1+i] -= 1 + float32(i%3)
 		}
 		for seed := range uint64(50) {
 			session, err := w.NewSession(watermark.SessionOptions{Seed: watermark.SeedOf(seed)})

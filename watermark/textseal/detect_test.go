@@ -14,10 +14,11 @@ import (
 	"github.com/dyetrace/dyetrace/watermark/textseal"
 )
 
-// Mutants killed in this file, each by the test in brackets: repeats scored again,
-// tournaments' windows scored once a token [Calibration]; entropy weights that see
-// the score [EntropiesAreCalibrated]; the two chances of entropies not corrected
-// [EntropiesAreCalibrated]; a set forgotten between texts [Seen].
+// Mutants killed in this file, each by the test in brackets: repeats scored again
+// [Calibration, DetectorsAgree]; tournaments' windows scored once a token
+// [DetectorsAgree]; the entropy of the token before, the two chances of entropies not
+// corrected, other limits where they are equal [EqualEntropies]; another weight of
+// key B in the law [Laws].
 
 // falseAlarm is ln of the rate at which a statistical assertion fails although what
 // it asserts is true.
@@ -149,6 +150,17 @@ func TestDetectorsAgree(t *testing.T) {
 				assert.InDelta(t, shared.LogP, known.LogP, 0, "a known prompt lets the first token be scored")
 			}
 		}
+	}
+}
+
+func TestLaws(t *testing.T) {
+	for kind, want := range map[string]string{
+		textseal.GumbelMax: "Exponential(1)", textseal.GreenList: "Bernoulli(0.5000610426077402)",
+		textseal.SynthID: "Binomial(30,0.5000610426077402)", textseal.TextSeal: "DualExponential(0.7)",
+	} {
+		w, err := textseal.New(textseal.Config{WatermarkType: kind, SecretKey: textseal.NewKey(3), MixingAlpha: 0.3})
+		require.NoError(t, err)
+		assert.Equal(t, want, w.Law().String())
 	}
 }
 

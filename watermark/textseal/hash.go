@@ -31,16 +31,12 @@ func windowSum(window []watermark.Token) uint64 {
 }
 
 // hash returns k in [0, 8190] for x = windowSum + tokenPrime·token + keyPrime·key.
-// The integers of the engine are signed, and so are its shift and its remainder.
+// The engine's integers are signed, and so is its shift: what it is XORed with has the
+// same sign, so that the remainder is that of a number that is not negative.
 func hash(x uint64) int {
 	h := int64(x * spread)
-	h ^= h >> 13
-	k := int64(uint64(h)%modulus) + h>>63&-power64 // h = uint64(h) − 2^64·(h < 0)
-	return int(k + k>>63&modulus)
+	return int(uint64(h^h>>13) % modulus)
 }
-
-// power64 is 2^64 mod 8191.
-const power64 = 1 << (64 % 13)
 
 // less returns 1 if a < b, else 0. It does not branch: what it compares is random.
 func less(a, b int) uint64 { return uint64(int64(a-b)) >> 63 }

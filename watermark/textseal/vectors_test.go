@@ -18,13 +18,11 @@ import (
 )
 
 // Mutants killed in this file, each by the tests in brackets: primes in reverse
-// order, an unsigned shift, an unsigned remainder, +keyPrime·key forgotten, r =
-// k/8192 [PRF, Texts]; the float32 logarithm rounded correctly [Table, Texts];
-// r <= gamma [PRF at the edge of gamma, GreensAreStrict]; the first scored position
-// one earlier, v1 for v2, repeats scored once without a set [Texts]; gamma of the
-// hash in the engine's p, P(X >= s) for mid-p, Φ computed as a tail [Texts];
-// weights not rounded to float32, added in order [SumsAsTorch, Texts]; r^p for
-// r^(1/p), windows without the prompt [Steps].
+// order, an unsigned shift, r = k/8192 [PRF, Texts]; the float32 logarithm rounded
+// correctly [Table, Texts]; r <= gamma [GreensAreStrict]; the first scored position
+// one earlier, v1 for v2 [Texts]; P(X >= s) for mid-p, Φ computed as a tail [Texts];
+// sums of 16 columns, weights from 1 to 10 [Texts]; r^p for r^(1/p), candidates passed
+// over too soon, windows without the prompt [Steps].
 
 // read calls f for each row of a vector file, decoded without unknown fields.
 func read[T any](t *testing.T, file string, f func(v T)) {
@@ -122,6 +120,20 @@ func mustDefault(t *testing.T, c Config) Config {
 	c, err := c.withDefaults()
 	require.NoError(t, err)
 	return c
+}
+
+// A value at gamma itself is not green.
+func TestGreensAreStrict(t *testing.T) {
+	for _, k := range []int{1, 2, 1000, 4095, 4096, 8190} {
+		edge := uniform(k)
+		assert.Equal(t, k, greens(float64(edge)))
+		assert.Equal(t, k+1, greens(float64(math.Nextafter32(edge, 1))))
+		assert.Equal(t, k, greens(float64(math.Nextafter32(edge, 0))))
+	}
+	assert.Equal(t, 4096, greens(0.5))
+	assert.Equal(t, 1, greens(1e-9))
+	assert.Zero(t, greens(0))
+	assert.Equal(t, modulus, greens(1))
 }
 
 func TestVectorsTable(t *testing.T) {

@@ -15,7 +15,9 @@ import (
 
 // Mutants killed in this file, each by the test in brackets: delta on tokens that are
 // not green, layers at t−d, one leaf too many [WriterDrawsWhatTheEngineSays]; routes
-// exchanged, the bonus token by key B [Routes]; −ln r for −ln(−ln r) [Perturb].
+// exchanged, the bonus token by key B, another offset of key B [Routes]; −ln r for
+// −ln(−ln r) [Perturb]; ties to the highest id, the lower logit of an id given twice,
+// repeats left alone [RulesOfWriting].
 
 // naiveUniform is the engine's hash in integers without bounds, wrapped by hand.
 func naiveUniform(window []watermark.Token, t watermark.Token, key int64) float64 {
@@ -269,6 +271,21 @@ func TestRulesOfWriting(t *testing.T) {
 		got, err = s.Sample(twice, append(append([]float32{}, logits...), low...))
 		require.NoError(t, err)
 		assert.Equal(t, want, got)
+	}
+	// Two tokens with one value of the hash and one logit: the lowest id.
+	low, high := watermark.Token(-1), watermark.Token(-1)
+	byValue := map[float64]watermark.Token{}
+	for x := watermark.Token(0); high < 0; x++ {
+		r := naiveUniform([]watermark.Token{3, 3}, x, testKey)
+		if other, ok := byValue[r]; ok {
+			low, high = other, x
+		}
+		byValue[r] = x
+	}
+	for _, ids := range [][]watermark.Token{{low, high}, {high, low}} {
+		got, err := s.Sample(ids, []float32{1, 1})
+		require.NoError(t, err)
+		assert.Equal(t, low, got)
 	}
 	inf := float32(math.Inf(1))
 	got, err := s.Sample([]watermark.Token{9, 8, 7}, []float32{-inf, inf, 3})
