@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dyetrace/dyetrace/watermark"
+	"github.com/dyetrace/dyetrace/watermark/keys"
 	"github.com/dyetrace/dyetrace/watermark/synthid"
 )
 
@@ -64,10 +65,14 @@ func BenchmarkDetect(b *testing.B) {
 // BenchmarkDetector is the shared detector, over a corpus.
 func BenchmarkDetector(b *testing.B) {
 	texts := answers(64)
-	for _, hash := range hashes {
+	for _, hash := range append(hashes, "native") {
 		b.Run(string(hash), func(b *testing.B) {
-			w, err := synthid.New(synthid.Config{Hash: hash, Keys: thirtyKeys()})
-			require.NoError(b, err)
+			w := native(b)
+			if hash != "native" {
+				var err error
+				w, err = synthid.New(synthid.Config{Hash: hash, Keys: thirtyKeys()})
+				require.NoError(b, err)
+			}
 			d := w.NewDetector()
 			for i := range b.N {
 				if i%64 == 0 {
@@ -80,6 +85,15 @@ func BenchmarkDetector(b *testing.B) {
 			b.ReportMetric(208*float64(b.N)/b.Elapsed().Seconds()/1e6, "Mtokens/s")
 		})
 	}
+}
+
+// native is the native mark of as many layers, to compare with.
+func native(b *testing.B) *watermark.Watermark {
+	key, err := keys.New(rand.NewChaCha8([32]byte{1}))
+	require.NoError(b, err)
+	w, err := watermark.New(key, watermark.Tournament{Depth: 30}, watermark.Options{Width: 4})
+	require.NoError(b, err)
+	return w
 }
 
 // BenchmarkNull is the exact law over n n-grams.
@@ -111,12 +125,19 @@ func BenchmarkSample(b *testing.B) {
 				ids = append(ids, rng.Int32N(49152))
 			}
 		}
-		for _, hash := range hashes {
+		for _, hash := range append(hashes, "native") {
 			b.Run(fmt.Sprintf("%s/%d", hash, candidates), func(b *testing.B) {
-				w, err := synthid.New(synthid.Config{Hash: hash, Keys: thirtyKeys()})
-				require.NoError(b, err)
+				w := native(b)
+				if hash != "native" {
+					var err error
+					w, err = synthid.New(synthid.Config{Hash: hash, Keys: thirtyKeys()})
+					require.NoError(b, err)
+				}
 				s, err := w.NewSession(watermark.SessionOptions{Seed: watermark.SeedOf(1)})
 				require.NoError(b, err)
+				for range 4 {
+					require.NoError(b, s.Accept(1))
+				}
 				_, err = s.Sample(ids, logits)
 				require.NoError(b, err)
 				b.ReportAllocs()

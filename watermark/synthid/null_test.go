@@ -14,11 +14,12 @@ import (
 )
 
 // Mutants killed in this file, each by the test in brackets: states counted once
-// however often they occur, the table read backwards, one layer fewer, counts of
-// repeats within a byte overflowing [NullByEnumeration]; Binomial(n·D, ½) for the law
-// [BinomialDrifts, TextsChosenByTheTable]; sums rounded down to a unit
-// [LawOf]; LogP over repeats, over what follows the end
-// [Calibration, End]; bound without the number of layers [Entangled].
+// however often they occur, one layer fewer, a threshold one higher
+// [NullByEnumeration]; blocks in another order, bytes that overflow
+// [DirectIsTheTransform]; Binomial(n·D, ½) for the law [BinomialDrifts,
+// TextsChosenByTheTable]; sums rounded down to a unit [LawOf]; what follows the end
+// scored [End]; a bound in proportion to the tokens, an e-value against nine tenths of
+// the layers [Entangled].
 
 // enumerate returns ln P(S >= sum) by going through all keys mod the table's size.
 func enumerate(table []uint64, counts []uint32, depth int, sum int64) float64 {

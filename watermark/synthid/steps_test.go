@@ -12,6 +12,13 @@ import (
 	"github.com/dyetrace/dyetrace/watermark"
 )
 
+// Mutants killed in this file, each by the tests in brackets: factors exchanged, one
+// layer less, the head of an answer left alone or marked against the configuration
+// [VectorsSteps]; one leaf more, the lower logit of an id given twice [Tournaments];
+// words of the next state [DenseWords]; an unsigned remainder
+// [TablesWithoutEvidence, NegativeRemainder]; a history without end, repeats with
+// NoHistory [History]; a hash pushed once only, a history that begins empty [Recent].
+
 // falseAlarm is ln of the rate at which a statistical assertion fails although what
 // it asserts is true.
 var falseAlarm = math.Log(1e-6)

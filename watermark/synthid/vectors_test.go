@@ -21,13 +21,12 @@ import (
 )
 
 // Mutants killed in this file, each by the tests in brackets: context hashed newest
-// first, start value 0, keys before the token [PRF]; an unsigned remainder [PRF, by
-// tables that are no power of two TestNegativeRemainder]; SHA-256 read little-endian,
-// an unsigned shift, bit 29 [PRF]; the head scored, repeats looked for in all of the
-// text, hashes not pushed where repeated, the end-of-sequence id itself counted
-// [Texts]; weights from 1 to 10 [Texts]; 1 − g for g, one layer too few, the head not
-// marked, skipped calls pushed [Steps, History]; δ's transpose, its diagonal counted,
-// the prior left out [Bayes].
+// first, start value 0, keys or SHA-256 read in the other byte order, an unsigned shift
+// or one round less in the table-free hash, bit 29, 1 − g, the top bit of a word for
+// the table [PRF, Tables, Texts]; repeats looked for in all of the text, hashes not
+// pushed where repeated, the end-of-sequence id itself counted or what follows it,
+// weights from 1 to 10, a mark without its joint law [Texts]; δ's transpose or its
+// diagonal, 1 − g, the prior left out [Bayes].
 
 func vectorFolder() string {
 	if d := os.Getenv("DYETRACE_VECTORS"); d != "" {

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dyetrace/dyetrace/watermark"
+	"github.com/dyetrace/dyetrace/watermark/keys"
 	"github.com/dyetrace/dyetrace/watermark/textseal"
 )
 
@@ -42,13 +43,35 @@ func BenchmarkDetect(b *testing.B) {
 	}
 }
 
+// native is the native mark of a kind, to compare with.
+func native(b *testing.B, scheme watermark.Scheme) *watermark.Watermark {
+	key, err := keys.New(rand.NewChaCha8([32]byte{1}))
+	require.NoError(b, err)
+	w, err := watermark.New(key, scheme, watermark.Options{Width: 2})
+	require.NoError(b, err)
+	return w
+}
+
+// marks are one of each kind, and native ones.
+func marks(b *testing.B) map[string]*watermark.Watermark {
+	all := map[string]*watermark.Watermark{
+		"native gumbel":     native(b, watermark.Gumbel{}),
+		"native green list": native(b, watermark.GreenList{Gamma: 0.5, Delta: 2}),
+		"native tournament": native(b, watermark.Tournament{Depth: 30}),
+	}
+	for _, kind := range kinds {
+		w, err := textseal.New(textseal.Config{WatermarkType: kind, Ngram: 2, SecretKey: textseal.NewKey(12321)})
+		require.NoError(b, err)
+		all[kind] = w
+	}
+	return all
+}
+
 // BenchmarkDetector is the shared detector, over a corpus.
 func BenchmarkDetector(b *testing.B) {
 	texts := answers(64)
-	for _, kind := range kinds {
-		b.Run(kind, func(b *testing.B) {
-			w, err := textseal.New(textseal.Config{WatermarkType: kind, Ngram: 2, SecretKey: textseal.NewKey(12321)})
-			require.NoError(b, err)
+	for name, w := range marks(b) {
+		b.Run(name, func(b *testing.B) {
 			d := w.NewDetector()
 			for i := range b.N {
 				if i%64 == 0 {
@@ -74,11 +97,14 @@ func BenchmarkSample(b *testing.B) {
 				ids = append(ids, rng.Int32N(49152))
 			}
 		}
-		for _, kind := range kinds {
-			b.Run(fmt.Sprintf("%s/%d", kind, candidates), func(b *testing.B) {
-				w, err := textseal.New(textseal.Config{WatermarkType: kind, SecretKey: textseal.NewKey(12321)})
+		for name, w := range marks(b) {
+			b.Run(fmt.Sprintf("%s/%d", name, candidates), func(b *testing.B) {
+				s, err := w.NewSession(watermark.SessionOptions{Seed: watermark.SeedOf(1)})
 				require.NoError(b, err)
-				s, err := w.NewSession(watermark.SessionOptions{Seed: watermark.SeedOf(1), Prompt: []watermark.Token{1}})
+				for range 2 {
+					require.NoError(b, s.Accept(1))
+				}
+				_, err = s.Sample(ids, logits)
 				require.NoError(b, err)
 				b.ReportAllocs()
 				for range b.N {
