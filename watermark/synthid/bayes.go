@@ -63,8 +63,8 @@ func ParseBayes(data []byte) (*Bayes, error) {
 			return nil, fmt.Errorf("synthid: unknown tensor %q, want prior, %sbeta and %sdelta", t.name, model, model)
 		}
 	}
-	n := len(found[model+"beta"].values)
-	for name, shape := range map[string][]int{"prior": {1}, model + "beta": {1, 1, n}, model + "delta": {1, 1, n, n}} {
+	n := int64(len(found[model+"beta"].values))
+	for name, shape := range map[string][]int64{"prior": {1}, model + "beta": {1, 1, n}, model + "delta": {1, 1, n, n}} {
 		t, ok := found[name]
 		if !ok {
 			return nil, fmt.Errorf("synthid: tensor %q is missing", name)

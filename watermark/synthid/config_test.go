@@ -129,7 +129,7 @@ func TestBadTexts(t *testing.T) {
 
 // Nothing that prints a configuration or a mark shows a key.
 func TestKeysAreNotPrinted(t *testing.T) {
-	const secret = 0x7654_3210_ABCD_EF01
+	const secret int64 = 0x7654_3210_ABCD_EF01
 	for _, hash := range []synthid.Hash{synthid.Table, synthid.TableFree} {
 		c := synthid.Config{Hash: hash, Keys: synthid.NewKeys(secret, -secret)}
 		w, err := synthid.New(c)

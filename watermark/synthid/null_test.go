@@ -276,7 +276,7 @@ func TestCalibration(t *testing.T) {
 		depth, texts  int
 		keys, largest int
 	}{
-		"small table":   {Config{NgramLen: 2, SamplingTableSize: 256, SamplingTableSeed: 9}, 4, 200, 100, 0},
+		"small table":   {Config{NgramLen: 2, SamplingTableSize: 64, SamplingTableSeed: 9}, 3, 200, 100, 0},
 		"default table": {Config{}, 30, 3, 100, 0},
 		"table-free":    {Config{Hash: TableFree, NgramLen: 3}, 4, 200, 100, 0},
 		"small keys":    {Config{Hash: TableFree}, 30, 40, 120, 1000},

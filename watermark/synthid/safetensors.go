@@ -2,6 +2,7 @@ package synthid
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -12,7 +13,7 @@ import (
 // A tensor is a named array of a safetensors file.
 type tensor struct {
 	name   string
-	shape  []int
+	shape  []int64
 	values []float64
 }
 
@@ -41,15 +42,12 @@ func parseSafetensors(data []byte) ([]tensor, error) {
 		return nil, err
 	}
 	slices.SortFunc(places, func(a, b place) int {
-		if a.begin != b.begin {
-			return a.begin - b.begin
-		}
-		return a.end - b.end
+		return cmp.Or(cmp.Compare(a.begin, b.begin), cmp.Compare(a.end, b.end))
 	})
-	at := 0
+	at := int64(0)
 	var tensors []tensor
 	for _, p := range places {
-		if p.begin != at || p.end < p.begin || p.end > len(rest) {
+		if p.begin != at || p.end < p.begin || p.end > int64(len(rest)) {
 			return nil, fmt.Errorf("synthid: tensor %q lies at [%d, %d) of %d bytes, want it to begin at %d", p.name, p.begin, p.end, len(rest), at)
 		}
 		at = p.end
@@ -59,8 +57,8 @@ func parseSafetensors(data []byte) ([]tensor, error) {
 		}
 		tensors = append(tensors, t)
 	}
-	if at != len(rest) {
-		return nil, fmt.Errorf("synthid: %d bytes of the safetensors file are no tensor's", len(rest)-at)
+	if at != int64(len(rest)) {
+		return nil, fmt.Errorf("synthid: %d bytes of the safetensors file are no tensor's", int64(len(rest))-at)
 	}
 	return tensors, nil
 }
@@ -68,8 +66,8 @@ func parseSafetensors(data []byte) ([]tensor, error) {
 // A place says where a tensor lies.
 type place struct {
 	name, dtype string
-	shape       []int
-	begin, end  int
+	shape       []int64
+	begin, end  int64
 }
 
 // parseHeader reads names one by one: a name given twice is a fault that
@@ -123,8 +121,8 @@ func parseHeader(header []byte) ([]place, error) {
 func parsePlace(name string, raw json.RawMessage) (place, error) {
 	var v struct {
 		DType   *string `json:"dtype"`
-		Shape   []int   `json:"shape"`
-		Offsets []int   `json:"data_offsets"`
+		Shape   []int64 `json:"shape"`
+		Offsets []int64 `json:"data_offsets"`
 	}
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.DisallowUnknownFields()
@@ -144,7 +142,7 @@ func (p place) read(data []byte) (tensor, error) {
 	if width == 0 {
 		return tensor{}, fmt.Errorf("synthid: tensor %q has dtype %q, want F64, F32 or BF16", p.name, p.dtype)
 	}
-	n := len(data) / width
+	n := int64(len(data) / width)
 	for _, d := range p.shape {
 		if d < 0 || d > 0 && n%d != 0 || d == 0 && n > 0 {
 			return tensor{}, p.misfit(data)

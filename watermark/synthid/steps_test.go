@@ -66,7 +66,7 @@ func drawAgainst(t *testing.T, w *watermark.Watermark, answer, ids []watermark.T
 // be off by: where all but a little of the probability has g-value 1, the rest is
 // multiplied by 1 − m, a difference of nearly equal numbers that are off by as much as
 // 2^-21, torch's fast exponential included.
-func exactScores(r *reader, depth int, ids []watermark.Token, logits []float32) (scores, noise []float64) {
+func exactScores(r *reader, depth, leaves int, ids []watermark.Token, logits []float32) (scores, noise []float64) {
 	p, sum := make([]float64, len(ids)), 0.0
 	scores, noise = make([]float64, len(ids)), make([]float64, len(ids))
 	for i, l := range logits {
@@ -83,10 +83,10 @@ func exactScores(r *reader, depth int, ids []watermark.Token, logits []float32) 
 		}
 		for i, t := range ids {
 			if r.Word(0, t)>>(63-l)&1 == 1 {
-				p[i] *= 1 + red
+				p[i] *= (1 - math.Pow(red, float64(leaves))) / (1 - red)
 			} else {
-				p[i] *= red
-				noise[i] += 0x1p-21 / red
+				p[i] *= math.Pow(red, float64(leaves-1))
+				noise[i] += float64(leaves-1) * 0x1p-21 / red
 			}
 		}
 	}
@@ -111,7 +111,11 @@ func TestVectorsSteps(t *testing.T) {
 	}
 	compared := 0
 	read(t, "synthid_steps.jsonl", func(v row) {
-		c := v.Config.parse(t, Table, 0)
+		hash := Table
+		if v.Config.Seed == nil {
+			hash = TableFree
+		}
+		c := v.Config.parse(t, hash, 0)
 		s, err := newSource(c)
 		require.NoError(t, err)
 		r := s.Open().(*reader)
@@ -128,9 +132,9 @@ func TestVectorsSteps(t *testing.T) {
 			scores := append([]float32{}, logits...)
 			softmax(scores, top)
 			s.scheme().(tournament).play(r, v.Candidates, scores)
-			exact, noise := exactScores(r, s.depth, v.Candidates, logits)
+			exact, noise := exactScores(r, s.depth, s.config.NumLeaves, v.Candidates, logits)
 			for i := range scores {
-				if want[i] < -1e30 { // the engine's −∞
+				if want[i] < -1e11 { // the engine's −∞
 					assert.Equal(t, negativeInfinity, scores[i])
 					continue
 				}
@@ -222,7 +226,7 @@ func TestTournaments(t *testing.T) {
 			ids[i], logits[i] = int32(i)*500+rng.Int32N(500), 2*float32(rng.NormFloat64())
 		}
 		want := naiveScores(g, s.depth, s.config.NumLeaves, ids, logits)
-		assert.Greater(t, drawAgainst(t, w, answer, ids, logits, want, true, 150), 145)
+		assert.Greater(t, drawAgainst(t, w, answer, ids, logits, want, true, 60), 56)
 
 		nothing := float32(math.Inf(-1))
 		dense := make([]float32, 10000)
@@ -236,7 +240,7 @@ func TestTournaments(t *testing.T) {
 		for i := range ids {
 			low[1+i] -= 1 + float32(i%3)
 		}
-		for seed := range uint64(50) {
+		for seed := range uint64(20) {
 			session, err := w.NewSession(watermark.SessionOptions{Seed: watermark.SeedOf(seed)})
 			require.NoError(t, err)
 			for _, token := range answer {

@@ -117,7 +117,7 @@ func TestBadTexts(t *testing.T) {
 
 // Nothing that prints a configuration or a mark shows a key.
 func TestKeysAreNotPrinted(t *testing.T) {
-	const secret = 6917529027641081856 + 4711
+	const secret int64 = 6917529027641081856 + 4711
 	c := textseal.Config{SecretKey: textseal.NewKey(secret), SecretKeyB: textseal.NewKey(secret + 1), WatermarkType: textseal.TextSeal}
 	w, err := textseal.New(c)
 	require.NoError(t, err)

@@ -36,7 +36,7 @@ func templates(n int) [][]watermark.Token {
 			template[j] = form.Int32N(3000)
 		}
 		var text []watermark.Token
-		for len(text) < 120 {
+		for len(text) < 90 {
 			for j, t := range template {
 				if j%7 == 3 {
 					t = rng.Int32N(49152)

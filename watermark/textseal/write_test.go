@@ -101,7 +101,7 @@ func TestWriterDrawsWhatTheEngineSays(t *testing.T) {
 		w, err := textseal.New(c)
 		require.NoError(t, err)
 		compared := 0
-		for seed := range uint64(400) {
+		for seed := range uint64(120) {
 			ids, logits := randomRow(rng)
 			want := expected(c, window, ids, logits)
 			s, noise := sessions(t, w, seed, window, ids)
@@ -112,7 +112,7 @@ func TestWriterDrawsWhatTheEngineSays(t *testing.T) {
 				compared++
 			}
 		}
-		assert.Greater(t, compared, 390)
+		assert.Greater(t, compared, 114)
 	}
 }
 
@@ -185,7 +185,7 @@ func TestRoutes(t *testing.T) {
 		w, err := textseal.New(c)
 		require.NoError(t, err)
 		byA, told := 0, 0
-		for seed := range uint64(600) {
+		for seed := range uint64(300) {
 			ids, logits := randomRow(rng)
 			a, b := naiveRace(window, ids, logits, testKey), naiveRace(window, ids, logits, keyB)
 			s, _ := sessions(t, w, seed, window, ids)
@@ -207,7 +207,7 @@ func TestRoutes(t *testing.T) {
 				}
 			}
 		}
-		assert.Greater(t, told, 400)
+		assert.Greater(t, told, 200)
 		// Five standard deviations, a false alarm in 3.5 million.
 		assert.InDelta(t, 0.3, float64(byA)/float64(told), 5*math.Sqrt(0.3*0.7/float64(told)))
 	}

@@ -117,6 +117,9 @@ func TestSynthIDStepVectors(t *testing.T) {
 	}
 	compared := 0
 	synthIDRows(t, "synthid_steps.jsonl", func(row map[string]json.RawMessage) {
+		if c := get[map[string]json.RawMessage](t, row, "config"); c["num_leaves"] != nil || c["sampling_table_seed"] == nil {
+			return // of DeepMind's package
+		}
 		w, err := transformers.NewSynthID(synthIDConfig(t, row["config"]))
 		require.NoError(t, err)
 		context, ids := get[[]watermark.Token](t, row, "context"), get[[]watermark.Token](t, row, "candidates")
@@ -196,7 +199,7 @@ func TestSynthIDConfigErrors(t *testing.T) {
 }
 
 func TestSynthIDConfigPrintsNoKey(t *testing.T) {
-	const secret = 0x7654_3210_ABCD_EF01
+	const secret int64 = 0x7654_3210_ABCD_EF01
 	c := transformers.SynthIDConfig{NgramLen: 5, Keys: transformers.NewSynthIDKeys(secret)}
 	var out bytes.Buffer
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x"} {
