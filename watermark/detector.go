@@ -45,6 +45,9 @@ type Result struct {
 
 // NewDetector returns a detector that has seen nothing.
 func (w *Watermark) NewDetector() *Detector {
+	if w.source == nil {
+		return new(Detector)
+	}
 	return &Detector{mark: w, walk: newWalker(w), pairs: pairTable{oncePerSeed: w.rules.Read.OnePerSeed}}
 }
 
@@ -195,5 +198,11 @@ func (s *fixedSum) float() float64 {
 }
 
 // fixed returns a score in units of 2^-32, rounded down: a sum of such is never
-// above the sum of the scores.
-func fixed(score float64) uint64 { return uint64(score * 0x1p32) }
+// above the sum of the scores. A score of a scheme that is NaN, negative or above
+// the range counts against the claim: 0.
+func fixed(score float64) uint64 {
+	if score > 0 && score < 0x1p31 {
+		return uint64(score * 0x1p32)
+	}
+	return 0
+}

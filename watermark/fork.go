@@ -12,6 +12,9 @@ import (
 // of each, so that their p-values stay exact. The session itself is unchanged: do
 // not draw from it afterwards, as it would mark its siblings' windows too.
 func (s *Session) Fork(i, n int) (*Session, error) {
+	if s.loc == nil {
+		return nil, errZeroSession
+	}
 	if n < 1 || n > 1<<16 {
 		return nil, fmt.Errorf("watermark: fork into %d siblings, want 1 to %d", n, 1<<16)
 	}

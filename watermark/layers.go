@@ -68,7 +68,8 @@ func NewLayers(layout keys.Key, layers ...Layer) (*Layers, error) {
 	if err := layout.Expand(layoutContext, nil, secret[:]); err != nil {
 		return nil, fmt.Errorf("watermark: %w", err)
 	}
-	g.key = prf.NewKey(&secret)
+	key := prf.NewKey(&secret)
+	g.key = func() *prf.Key { return &key }
 	end := uint64(0)
 	for i, layer := range layers {
 		if err := layer.check(l.names); err != nil {
@@ -95,11 +96,11 @@ func (y Layer) check(taken []string) error {
 	switch {
 	case y.Name == "" || slices.Contains(taken, y.Name):
 		return fmt.Errorf("watermark: layer name is %q, want a name that no other layer has", y.Name)
-	case y.Mark == nil:
+	case y.Mark == nil || y.Mark.source == nil:
 		return fmt.Errorf("watermark: layer %q has no mark", y.Name)
 	case y.Mark.gate != nil:
 		return fmt.Errorf("watermark: the mark of layer %q is itself a layer", y.Name)
-	case y.Mark.rules != (Rules{Width: y.Mark.rules.Width}) || y.Mark.rules.Width > prf.MaxWidth:
+	case !y.Mark.native():
 		return fmt.Errorf("watermark: the mark of layer %q is not a native one", y.Name)
 	case y.Share == 0:
 		return fmt.Errorf("watermark: layer %q has share 0, want at least 1 of 2^32", y.Name)
@@ -121,15 +122,15 @@ func (l *Layers) Mark(name string) *Watermark {
 
 // A gate gives each window to one layer.
 type gate struct {
-	info  string   // ID of the layout key
-	key   prf.Key  // K_layout
-	width int      // tokens of the window it reads
-	ends  []uint64 // layer i has g>>32 in [ends[i−1], ends[i])
+	info  string          // ID of the layout key
+	key   func() *prf.Key // K_layout, a closure: nothing that prints values looks inside
+	width int             // tokens of the window it reads
+	ends  []uint64        // layer i has g>>32 in [ends[i−1], ends[i])
 }
 
 // layer returns the layer of a window. Requires len(window) == g.width.
 func (g *gate) layer(window []Token) int {
-	x := g.key.HashTokens(window) >> 32
+	x := g.key().HashTokens(window) >> 32
 	i := 0
 	for x >= g.ends[i] {
 		i++

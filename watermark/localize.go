@@ -37,6 +37,9 @@ func (w *Watermark) Localize(t Text, alpha float64) ([]Span, error) {
 	if err := t.check(); err != nil {
 		return nil, err
 	}
+	if w.source == nil {
+		return nil, errZeroDetector
+	}
 	var at []int        // positions scored
 	sums := []uint64{0} // sums[i] of the first i scores, in units of 2^-32
 	for i, y := range w.NewDetector().positions(t) {
@@ -153,8 +156,8 @@ func (f *finder) spans(kept []stretch) []Span {
 
 // grid calls f for the spans [begin, end) of n scored tokens that are looked at.
 func grid(n int, f func(begin, end int)) {
-	for i := 0; gridLength(i) <= n; i++ {
-		length := gridLength(i)
+	for i := 0; gridLength(i) <= int64(n); i++ {
+		length := int(gridLength(i))
 		step := length / shortestSpan
 		end := 0
 		for begin := 0; begin+length <= n; begin += step {
@@ -171,7 +174,7 @@ func grid(n int, f func(begin, end int)) {
 }
 
 // gridLength returns 8, 11, 16, 22, 32, …: powers of √2, nearly.
-func gridLength(i int) int { return (shortestSpan << (i / 2)) * (128 + 53*(i%2)) / 128 }
+func gridLength(i int) int64 { return (int64(shortestSpan) << (i / 2)) * int64(128+53*(i%2)) / 128 }
 
 // disjoint returns the stretches that do not overlap and have the greatest sum of
 // −ln p, corrected, in the order of the text: two marked passages win over one

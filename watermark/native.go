@@ -11,8 +11,8 @@ import (
 type native struct {
 	info    SourceInfo
 	family  byte
-	streams []*prf.Func
 	width   int
+	streams func() []*prf.Func // a closure: nothing that prints values looks inside
 }
 
 func newNative(key keys.Key, family byte, streams, width int) (*native, error) {
@@ -23,13 +23,15 @@ func newNative(key keys.Key, family byte, streams, width int) (*native, error) {
 
 		Windows: "tokens",
 	}}
+	var words []*prf.Func
 	for stream := range streams {
 		var derived [64]byte
 		if err := key.Expand(prf.Context, []byte{family, byte(stream), byte(width)}, derived[:]); err != nil {
 			return nil, fmt.Errorf("watermark: %w", err)
 		}
-		n.streams = append(n.streams, prf.New(&derived))
+		words = append(words, prf.New(&derived))
 	}
+	n.streams = func() []*prf.Func { return words }
 	return n, nil
 }
 
@@ -38,16 +40,19 @@ func (n *native) Info() SourceInfo { return n.info }
 func (n *native) Decoy(seed [32]byte) Source {
 	d := &native{family: n.family, width: n.width, info: n.info}
 	d.info.KeyID = fmt.Sprintf("decoy %x", seed[:8])
-	for stream := range n.streams {
-		d.streams = append(d.streams, prf.NewDecoy(&seed, n.family, byte(stream), byte(n.width)))
+	var words []*prf.Func
+	for stream := range n.streams() {
+		words = append(words, prf.NewDecoy(&seed, n.family, byte(stream), byte(n.width)))
 	}
+	d.streams = func() []*prf.Func { return words }
 	return d
 }
 
 func (n *native) Open() Reader {
-	r := &nativeReader{one: n.streams[0].NewReader()}
-	if len(n.streams) == 2 {
-		r.two = n.streams[1].NewReader()
+	words := n.streams()
+	r := &nativeReader{one: words[0].NewReader()}
+	if len(words) == 2 {
+		r.two = words[1].NewReader()
 	}
 	return r
 }

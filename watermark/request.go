@@ -15,6 +15,9 @@ type Seed [32]byte
 // NewSeed reads a seed from r, for which crypto/rand.Reader is the usual choice.
 func NewSeed(r io.Reader) (Seed, error) {
 	var s Seed
+	if r == nil {
+		return Seed{}, errors.New("watermark: reading a session seed: the reader is nil")
+	}
 	if _, err := io.ReadFull(r, s[:]); err != nil {
 		return Seed{}, fmt.Errorf("watermark: reading a session seed: %w", err)
 	}
@@ -22,8 +25,12 @@ func NewSeed(r io.Reader) (Seed, error) {
 }
 
 // SeedOf returns the seed that integers name, for requests that are to repeat:
-// a client's "seed" parameter together with what tells its requests apart.
+// a client's "seed" parameter together with what tells its requests apart. Of no
+// number it is the zero Seed, which sessions refuse.
 func SeedOf(numbers ...uint64) Seed {
+	if len(numbers) == 0 {
+		return Seed{}
+	}
 	var s Seed
 	copy(s[:], "dyetrace 2026-11-24 seed/1")
 	for i, n := range numbers {

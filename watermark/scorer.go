@@ -8,16 +8,21 @@ type Scorer struct {
 }
 
 // NewScorer returns a scorer.
-func (w *Watermark) NewScorer() *Scorer { return &Scorer{mark: w, loc: newLocator(w.gate, true, w)} }
+func (w *Watermark) NewScorer() *Scorer {
+	if w.source == nil {
+		return new(Scorer)
+	}
+	return &Scorer{mark: w, loc: newLocator(w.gate, true, w)}
+}
 
 // Scores writes to dst[i] the score of token ids[i] after window, oldest token
 // first, and reports whether the window carries the mark: not where it is too
 // short, holds a negative token or is another layer's. Only the last tokens of
-// window count, as many as the rules say. Requires len(dst) == len(ids) and no
-// negative id.
+// window count, as many as the rules say. It returns false, too, for a negative id
+// and for dst of another length than ids.
 func (s *Scorer) Scores(window, ids []Token, dst []float64) bool {
 	y := s.seek(window)
-	if y == nil || len(dst) != len(ids) {
+	if y == nil || len(dst) != len(ids) || (Text{Tokens: ids}).check() != nil {
 		return false
 	}
 	for i, t := range ids {
@@ -41,6 +46,9 @@ func (s *Scorer) Fixed(window []Token, t Token) (score uint64, ok bool) {
 // returns how many windows carry it. It scores the first min(len(units), len(dst))
 // units.
 func (s *Scorer) Units(units []Unit, dst []uint64) (scored int) {
+	if s.loc == nil {
+		return 0
+	}
 	reader := s.loc.lanes[0].reader
 	units = units[:min(len(units), len(dst))]
 	for i, u := range units {
@@ -80,7 +88,7 @@ func (s *Scorer) Seed(window []Token, t Token) (seed uint64, ok bool) {
 }
 
 func (s *Scorer) seek(window []Token) *lane {
-	if (Text{Tokens: window}).check() != nil {
+	if s.loc == nil || (Text{Tokens: window}).check() != nil {
 		return nil
 	}
 	y, _ := s.loc.at(window, 0)

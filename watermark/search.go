@@ -131,7 +131,7 @@ func checkCandidates(candidates []Candidate) error {
 	}
 	names, marks := map[string]bool{}, map[string]string{}
 	for i, c := range candidates {
-		if c.Mark == nil {
+		if c.Mark == nil || c.Mark.source == nil {
 			return fmt.Errorf("watermark: candidate %d (%q) has no mark", i, c.Name)
 		}
 		if c.Name == "" || names[c.Name] {

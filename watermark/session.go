@@ -12,6 +12,8 @@ import (
 // or there is none. The session is as it was.
 var ErrNoToken = errors.New("watermark: no token can be sampled: every logit is NaN or -Inf, or there are none")
 
+var errZeroSession = errors.New("watermark: the zero Session, Watermark or Layers draws nothing, want one from NewSession, New or NewLayers")
+
 // A Session draws the tokens of one request: Sample chooses a token, Accept
 // advances by the one that is kept. It is for one goroutine. Its memory is
 // about 15 bytes a token of SessionOptions.Tokens, less than 64 KiB by default.
@@ -43,11 +45,17 @@ type part struct{ prompt, answer int } // where each begins
 
 // NewSession returns a session for one request.
 func (w *Watermark) NewSession(opt SessionOptions) (*Session, error) {
+	if w.source == nil {
+		return nil, errZeroSession
+	}
 	return newSession(newLocator(w.gate, false, w), opt)
 }
 
 // NewSession returns a session that writes every layer.
 func (l *Layers) NewSession(opt SessionOptions) (*Session, error) {
+	if len(l.marks) == 0 {
+		return nil, errZeroSession
+	}
 	return newSession(newLocator(l.gate, false, l.marks...), opt)
 }
 
@@ -65,6 +73,9 @@ var plainFunc = prf.New(new([64]byte))
 
 // Reset makes the session ready for another request, keeping its memory.
 func (s *Session) Reset(opt SessionOptions) error {
+	if s.loc == nil {
+		return errZeroSession
+	}
 	if err := opt.check(); err != nil {
 		return err
 	}
@@ -122,6 +133,9 @@ func (s *Session) markSeen(turn []Token) {
 // The errors are [ErrNoToken] and those of a wrong id or length; the session is
 // then as it was.
 func (s *Session) Sample(ids []Token, logits []float32) (Token, error) {
+	if s.loc == nil {
+		return 0, errZeroSession
+	}
 	if err := checkRow(ids, logits); err != nil {
 		return 0, err
 	}
@@ -147,6 +161,9 @@ func (s *Session) Sample(ids []Token, logits []float32) (Token, error) {
 // is in float32, so that near ties may fall otherwise than with Sample. It fails
 // for a scheme, such as the tournament, that is not additive.
 func (s *Session) Perturb(ids []Token, dst []float32) (Then, error) {
+	if s.loc == nil {
+		return 0, errZeroSession
+	}
 	if err := checkRow(ids, dst); err != nil {
 		return 0, err
 	}
@@ -196,6 +213,9 @@ func (s *Session) draw(ids []Token, logits []float32) *Draw {
 // answer, not after a window that occurred before, not for another sibling's
 // windows, and never with SessionOptions.Off.
 func (s *Session) Marked() bool {
+	if s.loc == nil {
+		return false
+	}
 	s.look()
 	return s.what == marked && !s.off && s.lane.place.Seed%s.forks == s.fork
 }
@@ -244,6 +264,9 @@ func (s *Session) start() int { return s.parts[len(s.parts)-1].answer }
 // Accept advances by a token of the answer, sampled, forced or drafted. It fails
 // for a negative token and then leaves the session as it was.
 func (s *Session) Accept(t Token) error {
+	if s.loc == nil {
+		return errZeroSession
+	}
 	if t < 0 {
 		return fmt.Errorf("watermark: token is %d, want 0 to 2^31-1", t)
 	}
@@ -270,6 +293,9 @@ func (s *Session) count() bool {
 // result. What follows is a new part of the answer, whose windows do not reach
 // back over them, except for marks whose windows reach into the prompt.
 func (s *Session) AcceptPrompt(tokens []Token) error {
+	if s.loc == nil {
+		return errZeroSession
+	}
 	if i := slices.IndexFunc(tokens, func(t Token) bool { return t < 0 }); i >= 0 {
 		return fmt.Errorf("watermark: token %d of the prompt is %d, want 0 to 2^31-1", i, tokens[i])
 	}
@@ -319,6 +345,9 @@ func (s *Session) Len() int { return len(s.history) }
 // Rewind goes back to when Len was n, as if nothing after had been accepted. Its
 // cost is in proportion to the tokens taken back.
 func (s *Session) Rewind(n int) error {
+	if s.loc == nil {
+		return errZeroSession
+	}
 	if n < 0 || n > len(s.history) {
 		return fmt.Errorf("watermark: rewind to length %d, want 0 to %d", n, len(s.history))
 	}
@@ -346,6 +375,9 @@ func (s *Session) Rewind(n int) error {
 // its own memory: no allocation once it is as large. The copy is in proportion
 // to the room of src.
 func (s *Session) CopyFrom(src *Session) error {
+	if s.loc == nil || src != nil && src.loc == nil {
+		return errZeroSession
+	}
 	if src == nil || !s.loc.same(src.loc) {
 		return errors.New("watermark: copy from a session of another mark")
 	}

@@ -16,6 +16,9 @@ type Unit struct {
 // changed while the list is in use.
 func (w *Watermark) Units(texts []Text, skip [][]Token) ([]Unit, error) {
 	d := w.NewDetector()
+	if d.mark == nil {
+		return nil, errZeroDetector
+	}
 	for i, tokens := range skip {
 		if err := d.Skip(tokens); err != nil {
 			return nil, fmt.Errorf("skipped text %d: %w", i, err)

@@ -77,7 +77,7 @@ func checkWalk(t *testing.T, d *Detector, source *native, rules Rules, text Text
 		seen[place.Seed] = true
 		require.Equal(t, marked, what, "position %d", i)
 		assert.Equal(t, place, y.place)
-		for stream := range source.streams {
+		for stream := range source.streams() {
 			assert.Equal(t, q.Word(stream, x), y.reader.Word(stream, x), "position %d stream %d", i, stream)
 		}
 	}

@@ -11,7 +11,7 @@ import (
 
 // A Watermark is a source of secret words, a scheme and rules: one immutable
 // value that makes writers and readers, so that they cannot disagree. It is safe
-// for concurrent use.
+// for concurrent use. The zero Watermark marks nothing: what it makes fails.
 type Watermark struct {
 	source Source
 	scheme Scheme
@@ -83,11 +83,19 @@ func Build(source Source, scheme Scheme, rules Rules) (*Watermark, error) {
 	if err != nil {
 		return nil, err
 	}
+	if law == nil {
+		return nil, fmt.Errorf("watermark: scheme %s has no null law", scheme)
+	}
 	return &Watermark{source: source, scheme: scheme, rules: rules, law: law}, nil
 }
 
 // Info describes the source of the mark's words, without secrets.
-func (w *Watermark) Info() SourceInfo { return w.source.Info() }
+func (w *Watermark) Info() SourceInfo {
+	if w.source == nil {
+		return SourceInfo{}
+	}
+	return w.source.Info()
+}
 
 // Scheme returns the mark's scheme.
 func (w *Watermark) Scheme() Scheme { return w.scheme }
@@ -101,9 +109,9 @@ func (w *Watermark) Law() tail.Law { return w.law }
 // ID names the mark without secrets: words, scheme, key ID and, where the mark
 // is a layer, its share and the ID of the layout. Equal IDs are equal marks.
 func (w *Watermark) ID() string {
-	info := w.source.Info()
+	info := w.Info()
 	id := fmt.Sprintf("%s %s key=%s", info.Name, w.scheme, info.KeyID)
-	if n, ok := w.source.(*native); !ok || w.rules != (Rules{Width: n.width}) {
+	if !w.native() {
 		id += fmt.Sprintf(" rules=%+v", w.rules)
 	}
 	if w.joint != nil {
@@ -115,6 +123,12 @@ func (w *Watermark) ID() string {
 	return id
 }
 
+// native reports whether the mark is one of [New]'s.
+func (w *Watermark) native() bool {
+	n, ok := w.source.(*native)
+	return ok && w.rules == Rules{Width: n.width}
+}
+
 // String returns [Watermark.ID].
 func (w *Watermark) String() string { return w.ID() }
 
@@ -123,6 +137,9 @@ func (w *Watermark) String() string { return w.ID() }
 // are independent.
 func (w *Watermark) Decoy(seed [32]byte, j int) *Watermark {
 	d := *w
+	if w.source == nil {
+		return &d
+	}
 	d.source = w.source.Decoy(decoySeed(seed, j))
 	return &d
 }
