@@ -55,6 +55,16 @@ def new(engine, folder, seed, texts, length):
         print(f"{name}: {len(made)} rows", flush=True)
 
 
+def round_logarithms():
+    """Rounds torch's float32 logarithm correctly: its own depends on the processor by one ulp."""
+    own = torch.log
+
+    def log(x, *args, **kwargs):
+        return own(x.double()).float() if x.dtype == torch.float32 else own(x, *args, **kwargs)
+
+    torch.log = torch.Tensor.log = log
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("mode", choices=("check", "new"))
@@ -63,6 +73,7 @@ def main():
     parser.add_argument("--out", type=pathlib.Path, help="new: folder for the new files")
     parser.add_argument("--releases", type=pathlib.Path, default=pathlib.Path("releases"), help="folder of the unpacked wheels")
     parser.add_argument("--synthid-head", type=pathlib.Path, help="synthid: src folder of the repository's checkout that has the table-free hash")
+    parser.add_argument("--rounded-log", action="store_true", help="take correctly rounded float32 logarithms instead of torch's own")
     parser.add_argument("--seed", type=int, default=1, help="new: seed of all inputs")
     parser.add_argument("--texts", type=int, default=4, help="new: marked texts per group")
     parser.add_argument("--length", type=int, default=160, help="new: ids per text, at least 80")
@@ -70,6 +81,8 @@ def main():
     args = parser.parse_args()
     warnings.filterwarnings("ignore", message="context_width values greater than 16")
     torch.set_num_threads(1)
+    if args.rounded_log:
+        round_logarithms()
     releases.add(args.releases)
     engine = importlib.import_module("engine_" + args.engine)
     if args.engine == "synthid":
