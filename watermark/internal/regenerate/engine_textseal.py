@@ -65,11 +65,9 @@ def detect(run, completion):
     method = fields["scoring_method"].removesuffix("-noset")
     d = detectors.build_detector(Tokenizer(), config_of(fields))
     scores, masks = d.get_scores_by_t([completion], scoring_method=method, return_aux=True, seen_windows=seen)
-    # get_pvalues does this to each text, but cannot take a list of texts of other lengths.
+    total = float(np.sum(scores[0]))
     with np.errstate(all="ignore"):
-        increments = np.asarray(scores[0])
-        total = increments.sum(axis=0) if increments.shape[0] else 0.0
-        p = d.get_pvalues([scores[0]])[0]
+        p = d.get_pvalue(total, len(scores[0]), 1e-200)
     return {
         "label": run["label"], "detector": run["detector"], "num_scored": len(scores[0]), "mask": "".join(map(str, masks[0])), **both("score", total), **both("p", p),
     }
