@@ -147,7 +147,7 @@ func (d *Detector) Result() Result {
 	}
 	r := Result{Mark: d.mark.ID(), Raw: d.raw, Dropped: d.dropped}
 	sum, n := d.pairs.sum, d.pairs.n
-	r.Dropped.Duplicate = d.pairs.occurrences - n
+	r.Dropped.Duplicate = int(d.pairs.occurrences) - n
 	if d.skipped.slots != nil {
 		for p := range d.pairs.all() {
 			if d.skipped.has(p.seed) {

@@ -128,9 +128,9 @@ type gate struct {
 	ends  []uint64        // layer i has g>>32 in [ends[i−1], ends[i])
 }
 
-// layer returns the layer of a window. Requires len(window) == g.width.
-func (g *gate) layer(window []Token) int {
-	x := g.key().HashTokens(window) >> 32
+// layer returns the layer of a window whose gate value is x.
+func (g *gate) layer(x uint64) int {
+	x >>= 32
 	i := 0
 	for x >= g.ends[i] {
 		i++

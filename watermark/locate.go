@@ -1,9 +1,12 @@
 package watermark
 
+import "github.com/dyetrace/dyetrace/watermark/internal/prf"
+
 // A locator finds, for a position, the mark that it is given to and the seed of
 // its window: the one rule by which sessions, detectors and scorers go.
 type locator struct {
-	gate  *gate // nil: one mark for every window
+	gate  *gate       // nil: one mark for every window
+	gates *prf.Reader // of the gate's values, nil without a gate
 	lanes []lane
 	reads bool // by the rules of reading, else of writing
 	pad   [maxWidth]Token
@@ -18,6 +21,9 @@ type lane struct {
 
 func newLocator(g *gate, reads bool, marks ...*Watermark) *locator {
 	l := &locator{gate: g, reads: reads}
+	if g != nil {
+		l.gates = g.key().NewGate()
+	}
 	for _, m := range marks {
 		l.lanes = append(l.lanes, lane{mark: m, reader: m.source.Open()})
 	}
@@ -26,11 +32,11 @@ func newLocator(g *gate, reads bool, marks ...*Watermark) *locator {
 
 // clone returns a locator with readers of its own.
 func (l *locator) clone() *locator {
-	c := &locator{gate: l.gate, reads: l.reads}
+	var marks []*Watermark
 	for _, y := range l.lanes {
-		c.lanes = append(c.lanes, lane{mark: y.mark, reader: y.mark.source.Open()})
+		marks = append(marks, y.mark)
 	}
-	return c
+	return newLocator(l.gate, l.reads, marks...)
 }
 
 // A verdict says what is to be done with a position.
@@ -61,7 +67,7 @@ func (l *locator) find(history []Token, start int) (*lane, []Token, verdict) {
 		if len(history)-start < l.gate.width {
 			return nil, nil, atHead
 		}
-		layer := l.gate.layer(history[len(history)-l.gate.width:])
+		layer := l.gate.layer(l.gates.Seek(history[len(history)-l.gate.width:]))
 		if y = l.lane(layer); y == nil {
 			return nil, nil, gated
 		}

@@ -84,12 +84,17 @@ func (d *Detector) UnmarshalBinary(data []byte) error {
 	o := d.mark.NewDetector()
 	o.walk = d.walk
 	o.raw, o.dropped.Head, o.dropped.Gated, o.dropped.Repeat = f.int(), f.int(), f.int(), f.int()
-	for range f.count(pairBytes) {
+	last := pair{}
+	for i := range f.count(pairBytes) {
 		p := pair{seed: f.u64()}
 		p.token, p.count, p.score = Token(f.u32()), f.u32(), f.u64()
 		if p.token < 0 || p.count == 0 {
 			return errors.New("watermark: a detector's binary form holds a token or a count out of range")
 		}
+		if i > 0 && comparePairs(last, p) >= 0 {
+			return errors.New("watermark: a detector's binary form holds pairs that do not ascend")
+		}
+		last = p
 		o.pairs.put(p)
 	}
 	for range f.count(8) {

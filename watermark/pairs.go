@@ -2,6 +2,7 @@ package watermark
 
 import (
 	"iter"
+	"math"
 	"math/bits"
 )
 
@@ -10,7 +11,7 @@ type pair struct {
 	seed  uint64 // [Reader.Seed] of the token
 	score uint64 // in units of 2^-32
 	token Token
-	count uint32 // occurrences
+	count uint32 // occurrences, at most 2^32−1
 }
 
 // pairTable is a set of pairs with the sum of their scores. Its sum and counts
@@ -26,7 +27,7 @@ type pairTable struct {
 	blocks      [][]pair
 	n           int      // pairs
 	index       []uint64 // hash<<32 | place + 1; 0 is empty; a power of two, at most 2/3 full
-	occurrences int
+	occurrences int64
 	sum         fixedSum
 }
 
@@ -80,11 +81,17 @@ func (t *pairTable) add(token Token, y *lane) {
 	seed := y.reader.Seed(token)
 	p, slot, hash := t.find(seed, token)
 	if p != nil && p.token <= token {
-		p.count++
-		t.occurrences++
+		t.more(p, 1)
 		return
 	}
 	t.set(p, slot, hash, pair{seed, fixed(y.mark.scheme.Score(y.reader, y.place, token)), token, 1})
+}
+
+// more counts n more occurrences of a pair, as far as its count goes.
+func (t *pairTable) more(p *pair, n uint32) {
+	n = min(n, math.MaxUint32-p.count)
+	p.count += n
+	t.occurrences += int64(n)
 }
 
 // put adds a pair that another table has scored.
@@ -92,8 +99,7 @@ func (t *pairTable) put(q pair) {
 	t.room()
 	p, slot, hash := t.find(q.seed, q.token)
 	if p != nil && p.token <= q.token {
-		p.count += q.count
-		t.occurrences += int(q.count)
+		t.more(p, q.count)
 		return
 	}
 	t.set(p, slot, hash, q)
@@ -102,14 +108,14 @@ func (t *pairTable) put(q pair) {
 // set appends a pair, or puts it in the place of one of the same seed with a
 // greater token.
 func (t *pairTable) set(p *pair, slot int, hash uint64, q pair) {
-	t.occurrences += int(q.count)
 	t.sum.add(q.score)
 	if p != nil {
 		t.sum.subtract(p.score)
-		q.count += p.count
-		*p = q
+		p.seed, p.score, p.token = q.seed, q.score, q.token
+		t.more(p, q.count)
 		return
 	}
+	t.occurrences += int64(q.count)
 	if k := len(t.blocks); t.n == firstBlock*(1<<k-1) {
 		t.blocks = append(t.blocks, make([]pair, firstBlock<<k))
 	}
@@ -124,7 +130,11 @@ func (t *pairTable) room() {
 		return
 	}
 	old := t.index
-	t.index = make([]uint64, max(128, 2*len(old)))
+	grown := 4 * len(old) // few growths while memory is cheap, then few slots
+	if len(old) >= 1<<20 {
+		grown = 2 * len(old)
+	}
+	t.index = make([]uint64, max(128, grown))
 	mask := len(t.index) - 1
 	for _, e := range old {
 		if e == 0 {

@@ -49,7 +49,6 @@ func (s *Scorer) Units(units []Unit, dst []uint64) (scored int) {
 	if s.loc == nil {
 		return 0
 	}
-	reader := s.loc.lanes[0].reader
 	units = units[:min(len(units), len(dst))]
 	for i, u := range units {
 		if i%aheadWindows == 0 {
@@ -60,21 +59,27 @@ func (s *Scorer) Units(units []Unit, dst []uint64) (scored int) {
 			scored++
 		}
 	}
-	reader.Ahead(nil)
+	s.ahead(nil)
 	return scored
 }
 
 // ahead tells the reader of the windows of units, those that are long enough.
 func (s *Scorer) ahead(units []Unit) {
 	var windows [aheadWindows][]Token
-	n, width := 0, s.mark.rules.Width
-	for _, u := range units {
-		if w := u.Window; len(w) >= width {
-			windows[n] = w[len(w)-width:]
-			n++
+	lastTokens := func(width int) [][]Token {
+		n := 0
+		for _, u := range units {
+			if w := u.Window; len(w) >= width {
+				windows[n] = w[len(w)-width:]
+				n++
+			}
 		}
+		return windows[:n]
 	}
-	s.loc.lanes[0].reader.Ahead(windows[:n])
+	s.loc.lanes[0].reader.Ahead(lastTokens(s.mark.rules.Width))
+	if g := s.loc.gate; g != nil {
+		s.loc.gates.Ahead(lastTokens(g.width))
+	}
 }
 
 // Seed returns what the source hashes for token t after window, by which repeats

@@ -22,6 +22,7 @@ type walker struct {
 	ahead   [aheadTokens]foundAhead
 	from    int
 	until   int
+	gated   int // positions whose gates are known ahead end here
 	windows [aheadWindows][]Token
 }
 
@@ -47,6 +48,7 @@ func (k *walker) open(t Text) {
 	k.seen.reset(len(t.Tokens))
 	k.from, k.until = 0, 0
 	k.loc.lanes[0].reader.Ahead(nil)
+	k.gatesAhead(0)
 }
 
 // at moves to position i of the text. Positions are to be visited in order.
@@ -73,6 +75,9 @@ func (k *walker) look(i int) {
 	k.from = i
 	n := 0
 	for i < len(k.history)-k.start && i-k.from < aheadTokens && n < aheadWindows {
+		if i >= k.gated {
+			k.gatesAhead(i)
+		}
 		_, window, what := k.loc.find(k.history[:k.start+i], k.start)
 		k.ahead[i-k.from] = foundAhead{window, what}
 		i++
@@ -86,4 +91,23 @@ func (k *walker) look(i int) {
 	}
 	k.until = i
 	k.loc.lanes[0].reader.Ahead(k.windows[:n])
+}
+
+// gatesAhead tells the gate of the windows at positions i and on.
+func (k *walker) gatesAhead(i int) {
+	g := k.loc.gate
+	if g == nil {
+		k.gated = len(k.history)
+		return
+	}
+	var windows [aheadWindows][]Token
+	n := 0
+	for ; n < aheadWindows && i < len(k.history)-k.start; i++ {
+		if end := k.start + i; i >= g.width {
+			windows[n] = k.history[end-g.width : end]
+			n++
+		}
+	}
+	k.gated = i
+	k.loc.gates.Ahead(windows[:n])
 }

@@ -151,7 +151,7 @@ func TestPairTableIsASet(t *testing.T) {
 	}
 	assert.Equal(t, want, got)
 	assert.Equal(t, len(want), table.n)
-	assert.Equal(t, 20_000, table.occurrences)
+	assert.Equal(t, 20_000, int(table.occurrences))
 	assert.Equal(t, fixedSum{lo: sum}, table.sum)
 }
 

@@ -11,9 +11,10 @@ type lookahead struct {
 	n, next   int
 }
 
-// Ahead says that windows, at most 8, will be sought next in this order, so that they can be hashed at once, and forgets what it said before. It
-// changes nothing but the time: a window that is sought otherwise is hashed on its
-// own. The windows must stay as they are until they are sought or forgotten.
+// Ahead says that windows, at most 8, will be sought next in this order, so that
+// they can be hashed at once, and forgets what it said before. It changes nothing
+// but the time: a window that is sought otherwise is hashed on its own. The windows
+// must stay as they are until they are sought or forgotten.
 func (r *Reader) Ahead(windows [][]int32) {
 	if r.ahead != nil {
 		r.ahead.n = 0

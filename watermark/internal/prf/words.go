@@ -166,13 +166,6 @@ func (k *Key) Hash(index uint64, purpose uint32) [4]uint64 {
 	return out
 }
 
-// HashTokens returns the first eight bytes of keyed_hash(k, tokens as u32le).
-// Requires 1 <= len(tokens) <= MaxWidth.
-func (k *Key) HashTokens(tokens []int32) uint64 {
-	var m [16]uint32
-	for i, t := range tokens {
-		m[i] = uint32(t)
-	}
-	p := k.k.hash(&m, uint32(4*len(tokens)))
-	return uint64(p[1])<<32 | uint64(p[0])
-}
+// NewGate returns a reader whose Seek gives the first eight bytes of keyed_hash(k,
+// window as u32le), and that has no words.
+func (k *Key) NewGate() *Reader { return (&Func{window: k.k}).NewReader() }
