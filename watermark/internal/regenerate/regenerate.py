@@ -32,6 +32,8 @@ def check(engine, folder, limit):
             continue
         begin, near, different, shown = time.time(), 0, 0, 0
         given = rows.read(path)
+        if hasattr(engine, "prepare"):
+            engine.prepare(name, given)
         for i, row in enumerate(given):
             found = list(rows.compare(row, recompute(row)))
             worse = [d for d in found if not d[3]]

@@ -101,5 +101,8 @@ def compare(want, got, name="", path=""):
     if a == b and f64(a) == f64(b):
         return
     relative, absolute = TOLERANCES.get(base, (0.0, 0.0))
+    if base == "out_scores" and a < -14:
+        # Below a millionth the score is what rounding left of 1 - m: processors differ.
+        relative = 0.02
     near = math.isfinite(a) and math.isfinite(b) and abs(a - b) <= max(relative * abs(a), absolute)
     yield path, want, got, near or (math.isnan(a) and math.isnan(b))
