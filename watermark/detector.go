@@ -60,6 +60,13 @@ func (w *Watermark) Detect(t Text) (Result, error) {
 	return d.Result(), nil
 }
 
+// Reset forgets all texts and keeps the memory and what its reader has ready: for
+// one text after another.
+func (d *Detector) Reset() {
+	d.pairs.reset()
+	d.skipped, d.raw, d.dropped = seedSet{}, 0, Dropped{}
+}
+
 // Add scores one text. It fails for a negative token and then adds nothing. It
 // keeps no slice of the text.
 func (d *Detector) Add(t Text) error {

@@ -20,7 +20,7 @@ type Joint func(scored []Scored, score float64) float64
 func (w *Watermark) WithJoint(j Joint) *Watermark {
 	c := *w
 	c.joint = j
-	return &c
+	return c.named()
 }
 
 // LogTail returns ln P(S >= score) for the sum of the scores of distinct pairs:

@@ -85,6 +85,9 @@ func NewLayers(layout keys.Key, layers ...Layer) (*Layers, error) {
 		mark.gate, mark.layer = g, i
 		l.names, l.marks = append(l.names, layer.Name), append(l.marks, &mark)
 	}
+	for _, mark := range l.marks { // the gate's width is known now
+		mark.named()
+	}
 	if end != AllWindows {
 		return nil, fmt.Errorf("watermark: the layers' shares sum to %d, want 2^32 = %d", end, uint64(AllWindows))
 	}

@@ -116,12 +116,21 @@ func (t *pairTable) set(p *pair, slot int, hash uint64, q pair) {
 		return
 	}
 	t.occurrences += int64(q.count)
-	if k := len(t.blocks); t.n == firstBlock*(1<<k-1) {
+	if k := len(t.blocks); t.n >= firstBlock*(1<<k-1) {
 		t.blocks = append(t.blocks, make([]pair, firstBlock<<k))
 	}
 	*t.at(t.n) = q
 	t.n++
 	t.index[slot] = hash<<32 | uint64(t.n)
+}
+
+// reset empties the table and keeps its memory, unless it is much.
+func (t *pairTable) reset() {
+	if len(t.index) > 1<<16 {
+		t.index, t.blocks = nil, nil
+	}
+	clear(t.index)
+	t.n, t.occurrences, t.sum = 0, 0, fixedSum{}
 }
 
 // room makes sure that one more pair fits.

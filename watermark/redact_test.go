@@ -76,7 +76,7 @@ func TestZeroValuesFail(t *testing.T) {
 	require.ErrorIs(t, err, errZeroDetector)
 	assert.False(t, w.Scores([]Token{1, 2, 3}, nil, nil))
 	assert.Equal(t, SourceInfo{}, w.Info())
-	assert.NotEmpty(t, w.ID())
+	assert.Empty(t, w.ID())
 	assert.NotNil(t, w.Decoy([32]byte{}, 1))
 	_, err = Search(nil, []Candidate{{Name: "a", Mark: &w}})
 	require.EqualError(t, err, `watermark: candidate 0 ("a") has no mark`)
@@ -101,6 +101,31 @@ func TestZeroValuesFail(t *testing.T) {
 	_, err = NewSeed(nil)
 	require.EqualError(t, err, "watermark: reading a session seed: the reader is nil")
 	assert.Equal(t, Seed{}, SeedOf())
+}
+
+// TestResetForgets: a detector that is reset is a new one, whatever it had read,
+// small texts or large, with texts skipped or not.
+func TestResetForgets(t *testing.T) {
+	w, err := New(readVectors(t, "words")[0].key(t), Gumbel{}, Options{})
+	require.NoError(t, err)
+	text := func(n, salt int) Text {
+		tokens := make([]Token, n)
+		for i := range tokens {
+			tokens[i] = Token((i*i*7 + salt*i) % 5003)
+		}
+		return Text{Tokens: tokens}
+	}
+	used := w.NewDetector()
+	for i, n := range []int{10, 300, 60_000, 5, 2000, 0, 900} {
+		require.NoError(t, used.Skip(text(20, i).Tokens))
+		require.NoError(t, used.Add(text(n, i)))
+		used.Reset()
+		require.Equal(t, w.NewDetector().Result(), used.Result())
+		require.NoError(t, used.Add(text(500, i+100)))
+		fresh, err := w.Detect(text(500, i+100))
+		require.NoError(t, err)
+		require.Equal(t, fresh, used.Result())
+	}
 }
 
 // TestOddScoresCountAgainst: a scheme's score that is no number, negative or

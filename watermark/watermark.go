@@ -11,13 +11,15 @@ import (
 
 // A Watermark is a source of secret words, a scheme and rules: one immutable
 // value that makes writers and readers, so that they cannot disagree. It is safe
-// for concurrent use. The zero Watermark marks nothing: what it makes fails.
+// for concurrent use. The zero Watermark marks nothing and has no ID: what it makes
+// fails.
 type Watermark struct {
 	source Source
 	scheme Scheme
 	rules  Rules
 	law    tail.Law
 	joint  Joint // nil: scores are independent
+	id     string
 	gate   *gate // nil: every window is this mark's
 	layer  int   // of the gate
 }
@@ -86,7 +88,7 @@ func Build(source Source, scheme Scheme, rules Rules) (*Watermark, error) {
 	if law == nil {
 		return nil, fmt.Errorf("watermark: scheme %s has no null law", scheme)
 	}
-	return &Watermark{source: source, scheme: scheme, rules: rules, law: law}, nil
+	return (&Watermark{source: source, scheme: scheme, rules: rules, law: law}).named(), nil
 }
 
 // Info describes the source of the mark's words, without secrets.
@@ -108,7 +110,10 @@ func (w *Watermark) Law() tail.Law { return w.law }
 
 // ID names the mark without secrets: words, scheme, key ID and, where the mark
 // is a layer, its share and the ID of the layout. Equal IDs are equal marks.
-func (w *Watermark) ID() string {
+func (w *Watermark) ID() string { return w.id }
+
+// named gives the mark its ID, once it is as it will stay.
+func (w *Watermark) named() *Watermark {
 	info := w.Info()
 	id := fmt.Sprintf("%s %s key=%s", info.Name, w.scheme, info.KeyID)
 	if !w.native() {
@@ -120,7 +125,8 @@ func (w *Watermark) ID() string {
 	if w.gate != nil {
 		id += " " + w.gate.describe(w.layer)
 	}
-	return id
+	w.id = id
+	return w
 }
 
 // native reports whether the mark is one of [New]'s.
@@ -141,7 +147,7 @@ func (w *Watermark) Decoy(seed [32]byte, j int) *Watermark {
 		return &d
 	}
 	d.source = w.source.Decoy(decoySeed(seed, j))
-	return &d
+	return d.named()
 }
 
 // Argmax returns the candidate of the highest logit by the rules of

@@ -55,6 +55,10 @@ type GreenListConfig struct {
 	// VocabSize is vocab_size of the model's configuration, which may be more than
 	// its tokenizer has tokens: 2 to 2^31−1. Required.
 	VocabSize int
+	// CacheBytes is the memory in which a reader of texts keeps lists that it made,
+	// about VocabSize/8 bytes each. The engine has nothing like it. Defaults to 1
+	// MiB; with more, give texts to one Detector and Reset it between them.
+	CacheBytes int
 }
 
 // ParseGreenListConfig reads a WatermarkingConfig of the engine as a JSON object
@@ -89,6 +93,9 @@ func (c GreenListConfig) withDefaults() (GreenListConfig, error) {
 	}
 	if c.VocabSize < 2 || c.VocabSize > math.MaxInt32 {
 		return c, fmt.Errorf("transformers: vocab_size is %d, want 2 to %d", c.VocabSize, math.MaxInt32)
+	}
+	if c.CacheBytes < 0 || c.CacheBytes > 1<<40 {
+		return c, fmt.Errorf("transformers: cache is %d bytes, want 0 (for 1 MiB) to 2^40", c.CacheBytes)
 	}
 	if c.greenlistSize() < 1 {
 		return c, fmt.Errorf("transformers: greenlist_ratio is %v, want at least 1/%d: a list would be empty", c.GreenlistRatio, c.VocabSize)

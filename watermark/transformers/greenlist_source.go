@@ -38,6 +38,7 @@ type greenSource struct {
 	self  bool
 	width int
 	lists *mt19937.Lists
+	cache int // bytes of lists that a reader keeps, 0 for its default
 	// table returns table[x]+1 of selfhash for x < min(VocabSize, tableSize). It is
 	// made when a reader first opens: marks of decoy keys are many and idle.
 	table func() []int32
@@ -52,6 +53,7 @@ func newGreenSource(c GreenListConfig) *greenSource {
 		self:  c.SeedingScheme == SelfHash,
 		width: c.ContextWidth,
 		lists: mt19937.NewLists(c.VocabSize, c.greenlistSize()),
+		cache: c.CacheBytes,
 		info: watermark.SourceInfo{
 			Name:  fmt.Sprintf("transformers %s context_width=%d vocab_size=%d greenlist_size=%d", c.SeedingScheme, c.ContextWidth, c.VocabSize, c.greenlistSize()),
 			KeyID: c.HashingKey.ID(),
@@ -96,6 +98,9 @@ func (s *greenSource) Decoy(seed [32]byte) watermark.Source {
 // Open implements [watermark.Source].
 func (s *greenSource) Open() watermark.Reader {
 	r := &greenReader{source: s, list: s.lists.NewReader()}
+	if s.cache > 0 {
+		r.list = s.lists.NewCachedReader(s.cache)
+	}
 	if s.self {
 		r.table = s.table()
 	}

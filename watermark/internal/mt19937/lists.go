@@ -59,15 +59,16 @@ func (l *Lists) step(i int, word uint32) int {
 	return int(word - uint32(q)*d)
 }
 
-// cacheBytes is the memory of the sets that a reader keeps, and maxSlots their
-// largest number.
+// DefaultCache is the memory of the sets that a reader keeps unless it is told
+// otherwise: at most a mebibyte and 64 sets.
 const (
-	cacheBytes = 1 << 20
-	maxSlots   = 64
+	DefaultCache = 1 << 20
+	maxSlots     = 64
 )
 
 // patience is how many single tokens a reader looks for at a seed before it makes
-// the whole set, which costs about as much.
+// the whole set, which costs about as much. One with a cache of its own makes it at
+// once: the seed will come again.
 const patience = 4
 
 // A ListReader tells which tokens are in the list of a seed. It is for one
@@ -81,17 +82,31 @@ type ListReader struct {
 	seed  uint32
 	asked int
 	set   []uint64 // of seed, nil where it was not made
+
+	victim   int // counts sets that made room for another
+	patience int
+	sets     int // slots that there are to be
 }
 
 // A slot holds the set of a seed: bit t%64 of set[t/64] says that t is in it.
 type slot struct {
 	seed uint32
 	made bool
-	set  []uint64
+	set  []uint64 // made with the slot's first use
 }
 
-// NewReader returns a reader at seed 0.
-func (l *Lists) NewReader() *ListReader { return &ListReader{lists: l} }
+// NewReader returns a reader at seed 0 with [DefaultCache].
+func (l *Lists) NewReader() *ListReader {
+	return &ListReader{lists: l, patience: patience, sets: max(1, min(maxSlots, DefaultCache/l.setBytes()))}
+}
+
+// NewCachedReader returns a reader at seed 0 that keeps as many sets as fit in so
+// many bytes, at least one, and makes each when it is first asked for.
+func (l *Lists) NewCachedReader(bytes int) *ListReader {
+	return &ListReader{lists: l, sets: max(1, bytes/l.setBytes())}
+}
+
+func (l *Lists) setBytes() int { return 8 * ((l.n + 63) / 64) }
 
 // Seek moves to the list of a seed, of which the low 32 bits count.
 func (r *ListReader) Seek(seed uint64) {
@@ -103,8 +118,21 @@ func (r *ListReader) Seek(seed uint64) {
 	}
 }
 
-// slot returns the only slot in which the set of the seed may be.
-func (r *ListReader) slot() *slot { return &r.slots[r.seed*0x9E3779B9>>16%uint32(len(r.slots))] }
+// ways is how many slots a seed may be in.
+const ways = 8
+
+// slot returns the slot that holds the set of the seed, or one that it may go to:
+// an empty one, or else one after another of its ways.
+func (r *ListReader) slot() *slot {
+	n := len(r.slots)
+	home := int(uint64(r.seed*0x9E3779B9) * uint64(n) >> 32)
+	for way := range min(ways, n) {
+		if s := &r.slots[(home+way)%n]; !s.made || s.seed == r.seed {
+			return s
+		}
+	}
+	return &r.slots[(home+r.victim%ways)%n]
+}
 
 // Has reports whether token t is in the list. Tokens outside 0 to n−1 are not.
 func (r *ListReader) Has(t int32) bool {
@@ -112,7 +140,7 @@ func (r *ListReader) Has(t int32) bool {
 		return false
 	}
 	if r.set == nil {
-		if r.asked++; r.asked <= patience {
+		if r.asked++; r.asked <= r.patience {
 			return r.find(int(t))
 		}
 		r.Set()
@@ -128,14 +156,16 @@ func (r *ListReader) Set() []uint64 {
 	}
 	l := r.lists
 	if r.slots == nil {
-		words := (l.n + 63) / 64
 		r.place = make([]uint32, l.n)
-		r.slots = make([]slot, max(1, min(maxSlots, cacheBytes/(8*words))))
-		for i := range r.slots {
-			r.slots[i].set = make([]uint64, words)
-		}
+		r.slots = make([]slot, r.sets)
 	}
 	s := r.slot()
+	if s.set == nil {
+		s.set = make([]uint64, l.setBytes()/8)
+	}
+	if s.made {
+		r.victim++
+	}
 	s.seed, s.made = r.seed, true
 	clear(s.set)
 	copy(r.place, l.identity)

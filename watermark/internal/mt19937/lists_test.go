@@ -143,3 +143,19 @@ func BenchmarkSet(b *testing.B) {
 		r.Set()
 	}
 }
+
+// A reader with a cache of any size tells what one without tells, seeds coming
+// again and again and more of them than fit.
+func TestCachedReader(t *testing.T) {
+	l := NewLists(500, 120)
+	for _, bytes := range []int{0, 64, 640, 5000, 1 << 20} {
+		cached, r := l.NewCachedReader(bytes), rand.New(rand.NewPCG(9, uint64(bytes)))
+		for range 3000 {
+			seed, token := r.Uint64N(60)*0x10000, r.Int32N(520)-10
+			plain := l.NewReader()
+			plain.Seek(seed)
+			cached.Seek(seed)
+			require.Equal(t, plain.Has(token), cached.Has(token), "%d bytes, seed %d, token %d", bytes, seed, token)
+		}
+	}
+}
