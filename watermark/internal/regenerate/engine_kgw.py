@@ -96,14 +96,19 @@ def generate(c, model, prompt, n):
     return out
 
 
+def one_of(rng, *choices):
+    """Like rng.choice, which would make floats of integers above 2^63."""
+    return choices[rng.integers(len(choices))]
+
+
 def new(rng, texts_per_group, length):
     rows = []
     for n in range(80):
-        key = int(rng.choice([0, 1, 15485863, 2**31, 2**32 + 5, 2**63 - 1])) if n % 4 == 0 else toy.key64(rng) >> 1
+        key = one_of(rng, 0, 1, 15485863, 2**31, 2**32 + 5, 2**63, 2**64 - 1) if n % 4 == 0 else toy.key64(rng)
         vocab_size, ratio = int(rng.choice([1000, 32003, 50257, 128256])), float(rng.choice([0.1, 0.25, 0.33, 0.5, 0.7]))
         rows.append(prf({"scheme": "lefthash", "hashing_key": str(key), "context_width": 1, "vocab_size": vocab_size, "greenlist_ratio": ratio, "ids": toy.ids(rng, vocab_size, 1)}))
     for n in range(80):
-        key = int(rng.choice([0, 1, 15485863, 2**31, 2**63 - 1])) if n % 4 == 0 else toy.key64(rng) >> 1
+        key = one_of(rng, 0, 1, 15485863, 2**31, 2**63 - 1) if n % 4 == 0 else toy.key64(rng) >> 1
         vocab_size, ratio, width = int(rng.choice([1000, 32003, 50257, 128256])), float(rng.choice([0.1, 0.25, 0.33, 0.5, 0.7])), int(rng.choice([1, 2, 3, 4, 5, 8]))
         rows.append(prf({"scheme": "selfhash", "hashing_key": str(key), "context_width": width, "vocab_size": vocab_size, "greenlist_ratio": ratio, "ids": toy.ids(rng, vocab_size, width)}))
     yield "kgw_prf", rows
