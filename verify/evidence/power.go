@@ -92,10 +92,13 @@ func normalQuantile(logP float64) float64 {
 	return hi
 }
 
+// maxSum is the largest sum that is searched for: float64 is exact up to it.
+const maxSum = 1 << 53
+
 // Critical returns the least sum of n scores whose ln p under the law is at most
-// logP. It returns false where no sum that the law can have reaches it, or n or
-// logP are none: then the test is void, and nothing that it could have found is
-// missing.
+// logP. It returns false where no sum that the law can have reaches it, where that
+// sum is beyond 2^53, from which on float64 skips integers, or n or logP are none:
+// then the test is void, and nothing that it could have found is missing.
 func Critical(law tail.Law, n int64, logP float64) (sum float64, ok bool) {
 	if n < 1 || checkLevel(logP) != nil {
 		return 0, false
@@ -111,7 +114,9 @@ func Critical(law tail.Law, n int64, logP float64) (sum float64, ok bool) {
 	}
 	hi := lo + step
 	for ; law.LogTail(hi, n) > logP; step *= 2 {
-		lo, hi = hi, hi+2*step
+		if lo, hi = hi, hi+2*step; !(hi <= maxSum) {
+			return 0, false
+		}
 	}
 	for range 200 {
 		mid := lo + (hi-lo)/2

@@ -210,3 +210,22 @@ func TestEffectCovers(t *testing.T) {
 	assert.InDelta(t, 0.15/math.Sqrt(0.1875), e.D, 1e-12)
 	assert.InDelta(t, 2*0.1959963984540054, e.High-e.Low, 1e-12)
 }
+
+// Where no representable sum reaches the level the search ends.
+func TestCriticalEnds(t *testing.T) {
+	law := bernoulli(t, 0.25)
+	for _, n := range []int64{1 << 54, math.MaxInt64} {
+		for _, l := range []tail.Law{law, tail.Exponential()} {
+			_, ok := evidence.Critical(l, n, -14)
+			assert.False(t, ok, "%v, %d scores", l, n)
+			d, err := evidence.Detectable(l, n, -14, 0.8)
+			require.NoError(t, err)
+			assert.Equal(t, math.Inf(1), d)
+			p, err := evidence.Power(l, n, 0.1, -14)
+			require.NoError(t, err)
+			assert.Zero(t, p)
+		}
+	}
+	_, ok := evidence.Critical(law, 1<<40, -14)
+	assert.True(t, ok)
+}
