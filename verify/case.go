@@ -22,7 +22,9 @@ type Case struct {
 	// Tokenizer is the one that the plan names. Required.
 	Tokenizer Tokenizer
 	// Served are the marked answers that the plan names, in the order in which
-	// they were served. Required for G2.
+	// they were served: every answer generated, siblings that lost included, or a
+	// selection by prompt, time or account only, never by content. [ServedPlan]
+	// says why. Required for G2.
 	Served []watermark.Text
 	// Workers is how many goroutines score decoy keys. Defaults to the number
 	// of processors. The report does not depend on it.
@@ -32,13 +34,23 @@ type Case struct {
 	Progress func(done, total int)
 }
 
-// An Opened key is one of the plan's, with what its commitment hides.
+// An Opened key is one of the plan's, with what its commitment hides. Printing and
+// JSON leave out key and nonce.
 type Opened struct {
 	Name string // of the key in the plan. Required
 	Mark *watermark.Watermark
 	// Key and Nonce open the commitment. Required where there is one.
 	Key   keys.Key
-	Nonce [32]byte
+	Nonce [32]byte `json:"-"`
+}
+
+// Format implements [fmt.Formatter]: whatever the verb, name and public names.
+func (o Opened) Format(s fmt.State, _ rune) {
+	mark := "none"
+	if o.Mark != nil {
+		mark = o.Mark.ID()
+	}
+	fmt.Fprintf(s, "{Name:%q Mark:%q Key:%v Nonce:redacted}", o.Name, mark, o.Key)
 }
 
 // A Tokenizer turns text into tokens of the marked model.
@@ -144,6 +156,8 @@ func (o *Opened) check(want KeyPlan) error {
 		return fmt.Errorf("verify: opened key %q has mark %q, want %q as the plan says", o.Name, o.Mark.ID(), want.Mark)
 	case info.Kind != want.Kind:
 		return fmt.Errorf("verify: words of key %q are %s, the plan says %s", o.Name, info.Kind, want.Kind)
+	case info.KeyID != want.KeyID:
+		return fmt.Errorf("verify: mark of key %q was made with key %q, want %q as the plan says", o.Name, info.KeyID, want.KeyID)
 	case want.Commitment == keys.Commitment{}:
 		return nil
 	case !want.Commitment.Verify(o.Key, o.Nonce):

@@ -2,6 +2,8 @@ package verify_test
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"os/exec"
 	"strings"
 	"testing"
@@ -74,6 +76,39 @@ func TestJudgeRefusesAMarkOfAnotherKey(t *testing.T) {
 	c.seal(t)
 	_, err = verify.Judge(context.Background(), c.Case)
 	assert.EqualError(t, err, `verify: words of key "vendor" are cryptographic, the plan says statistical`)
+}
+
+// A plan that lies about who made a mark could multiply marks of one key.
+func TestJudgeRefusesAnotherKeyID(t *testing.T) {
+	c := twoLayers(t, 0, 0)
+	c.Plan.Keys[0].KeyID = "somebody"
+	c.seal(t)
+	_, err := verify.Judge(context.Background(), c.Case)
+	assert.EqualError(t, err, fmt.Sprintf(`verify: mark of key "vendor" was made with key %q, want "somebody" as the plan says`, newKey(t, 1).ID().String()))
+}
+
+func TestOpenedIsRedacted(t *testing.T) {
+	c := twoLayers(t, 0, 0)
+	o := c.Keys[0]
+	for i := range o.Nonce {
+		o.Nonce[i] = 0xab
+	}
+	secret := strings.TrimPrefix(o.Key.Reveal(), "dyetrace")
+	var texts []string
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+		texts = append(texts, fmt.Sprintf(verb, o), fmt.Sprintf(verb, &o), fmt.Sprintf(verb, verify.Case{Keys: []verify.Opened{o}}))
+	}
+	data, err := json.Marshal(o.Nonce)
+	require.NoError(t, err)
+	whole, err := json.Marshal(verify.Opened{Name: o.Name, Nonce: o.Nonce})
+	require.NoError(t, err)
+	assert.NotContains(t, string(whole), string(data))
+	for _, text := range texts {
+		for _, leak := range []string{secret, "171", "abab", "0xab", `\xab`, "\xab"} {
+			assert.NotContains(t, strings.ToLower(text), leak)
+		}
+	}
+	assert.Contains(t, texts[0], `{Name:"vendor" Mark:"dyetrace/1`)
 }
 
 // Who asks the suspect cannot reach a key or a mark; evidence knows neither.

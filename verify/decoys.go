@@ -13,7 +13,7 @@ import (
 // decoys are the same: native marks of one scheme and width under different
 // keys, on the same windows.
 type decoyPool struct {
-	seed     [32]byte // the digest of the seal: nobody can choose it
+	seed     [32]byte // the digest of the seal: another one takes another transcript
 	count    int
 	workers  int
 	progress func(done, total int)

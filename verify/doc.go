@@ -45,25 +45,34 @@
 // are missing in the end each counts as 0, which makes the p-value a bound. With
 // N = 0 all count, and the p-value is 1/e of the e-process in that order. All
 // survivors with their own number for N, or N of them in another order, convict
-// clean models.
+// clean models. So do served answers that were selected by their content; that they
+// were not is the key holder's word, see [ServedPlan]. Where a source's seeds
+// depend on the token that follows (the self-hash of transformers), G2 is void.
 //
 // Both have the null law of the mark's scheme: Gamma for Gumbel marks, binomial
 // for green lists and tournaments. p-values are natural logarithms in fields and
 // files, powers of ten in texts. A [Product] multiplies the e-values of one test
-// under several keys to one finding.
+// under several independent keys to one finding.
 //
 // # Calibration
 //
 // Every finding is compared with the same test under decoy keys that are derived
-// from the seal and so cannot be chosen: see [evidence.Decoys]. If these do not
-// follow the null law, the finding is void. Void findings, keys that were not
-// opened and all tests of earlier plans on the same suspect count in the one
-// family that Holm's method corrects.
+// from the seal and so cannot be chosen without redoing the transcript: see
+// [evidence.Decoys]. If these do not follow the null law, the finding is void.
+// Void findings, keys that were not opened, all tests of earlier plans on the same
+// suspect, and all tests under other keys that the vendor committed before the
+// nonce count in the one family that Holm's method corrects: see Plan.Earlier.
 //
 // # Exactness
 //
 // Scores are added as integers, floor(s·2^32), in 128 bits: equal cases give equal
-// reports to the last byte, on any machine and any number of cores. "exact" is a
+// sums and counts on any machine and any number of cores. Logarithms and what is
+// computed with them may differ between machines in their last digits, some
+// multiplying and adding in one step, so reports round them to 10 significant
+// digits, below 1 to 9 decimals. Decisions are made before rounding. Two machines
+// then write the same report byte for byte, unless a figure lies within its last
+// digits of a boundary of rounding, or a p-value that near to its level. On one
+// machine they always do. "exact" is a
 // probability in the random-function model with a uniformly drawn key. What the
 // words can bear is their kind: "cryptographic", "statistical", or "public key",
 // which is never evidence. See package watermark.
@@ -91,9 +100,9 @@
 //	 "nonce"?:{"value":DIGEST,"source":TEXT},
 //	 "probes"?:[TEXT,…],
 //	 "tokenizer":{"name":NAME,"digest":DIGEST},
-//	 "keys":[{"name":NAME,"mark":ID,"kind":KIND,"commitment"?:COMMITMENT},…],
+//	 "keys":[{"name":NAME,"mark":ID,"kind":KIND,"key_id":ID,"commitment"?:COMMITMENT},…],
 //	 "tests":[{"name":"G1"},{"name":"G2","first"?:COUNT}],
-//	 "served"?:{"digest":DIGEST,"texts":COUNT},
+//	 "served"?:{"digest":DIGEST,"texts":COUNT,"logged"?:TEXT},
 //	 "products"?:[{"name":NAME,"test":NAME,"keys":[NAME,…]},…],
 //	 "alpha":NUMBER,"decoys":COUNT,
 //	 "void":{"missing":NUMBER,"one_model"?:true,"same_probes"?:true}}

@@ -152,9 +152,9 @@ func ExamplePlan_Encode() {
 		Suspect: "student", Access: verify.AccessText, Sequence: 1,
 		Frame:     verify.FramePlan{Digest: collect.Digest{0xf1}, Size: 2000, Ask: 500},
 		Tokenizer: verify.TokenizerID{Name: "gpt2", Digest: collect.Digest{0x71}},
-		Keys:      []verify.KeyPlan{{Name: "vendor", Mark: "vllm gumbel key=7f", Kind: watermark.Statistical}},
+		Keys:      []verify.KeyPlan{{Name: "vendor", Mark: "vllm gumbel key=7f", KeyID: "7f", Kind: watermark.Statistical}},
 		Tests:     []verify.Test{{Name: verify.G1}, {Name: verify.G2, First: 3000}},
-		Served:    verify.ServedPlan{Digest: collect.Digest{0x5e}, Texts: 900},
+		Served:    verify.ServedPlan{Digest: collect.Digest{0x5e}, Texts: 900, Logged: "a public log, entry 12"},
 		Alpha:     1e-3, Decoys: 1000,
 		Void: verify.Voiding{Missing: 0.02},
 	}
@@ -168,7 +168,7 @@ func ExamplePlan_Encode() {
 		fmt.Println(err)
 	}
 	// Output:
-	// {"schema":"dyetrace/plan/1","suspect":"student","access":"text","sequence":1,"earlier":0,"frame":{"digest":"f1…","size":2000,"ask":500},"tokenizer":{"name":"gpt2","digest":"71…"},"keys":[{"name":"vendor","mark":"vllm gumbel key=7f","kind":"statistical"}],"tests":[{"name":"G1"},{"name":"G2","first":3000}],"served":{"digest":"5e…","texts":900},"alpha":0.001,"decoys":1000,"void":{"missing":0.02}}
+	// {"schema":"dyetrace/plan/1","suspect":"student","access":"text","sequence":1,"earlier":0,"frame":{"digest":"f1…","size":2000,"ask":500},"tokenizer":{"name":"gpt2","digest":"71…"},"keys":[{"name":"vendor","mark":"vllm gumbel key=7f","kind":"statistical","key_id":"7f"}],"tests":[{"name":"G1"},{"name":"G2","first":3000}],"served":{"digest":"5e…","texts":900,"logged":"a public log, entry 12"},"alpha":0.001,"decoys":1000,"void":{"missing":0.02}}
 	// verify: plan does not end with a newline: cut off
 }
 
@@ -197,10 +197,12 @@ func ExampleReport_WriteText() {
 	// Output:
 	// prompts chosen by the key holder: not evidence against a third party
 	// Was student trained on marked answers?
+	//   - G2 vendor: REJECTED
+	//
 	//   plan 1       aa00000000000000000000000000000000000000000000000000000000000000
 	//   transcript   bb00000000000000000000000000000000000000000000000000000000000000
 	//   seal         cc00000000000000000000000000000000000000000000000000000000000000
-	//   prompts      500 of a frame of 2000
+	//   prompts      500 of a frame of 2,000
 	//   frame logged not said: nothing shows that the frame is older than the nonce
 	//   answers      497 complete, 2 refused, 0 empty, 0 failed, 1 missing; nothing came back 6 times
 	//   answered by  student-7b
@@ -209,14 +211,18 @@ func ExampleReport_WriteText() {
 	// G2 vendor: REJECTED
 	//   null         the suspect is independent of key vendor, given everything else it was trained on
 	//   mark         dyetrace/1 width=3 gumbel key=…; words: cryptographic
-	//   scored       3000 of 81000 tokens (dropped: 1491 at the head of an answer, 12007 repeated in their answer, 8811 scored already, 55691 after windows that were not served)
+	//   scored       3,000 of 81,000 tokens (dropped: 1,491 at the head of an answer, 12,007 repeated in their
+	//                answer, 8,811 scored already, 55,691 after windows that were not served)
 	//   sum          3310.500 of scores Exponential(1)
 	//   log10 p      -7.48 (exact); corrected for the family -6.87
 	//   log10 e      5.60
 	//   effect       0.1035 standard deviations a token (95 %: 0.0677 to 0.1393)
-	//   decoy keys   1000; dispersion 1.012, at most 1.066; mean z 0.031; 12 with p ≤ 0.01; log10 p: -0.26, -0.48, -0.26
-	//                log10 p at that dispersion -6.64; by rank -3.00
+	//   decoy keys   1,000, spread 1.012 of the null law's (99 % limit 1.066), mean z 0.031, 12 with p ≤ 0.01
+	//                log10 p of spread -0.26, mean -0.48, count -0.26
+	//                log10 p of the finding at the limit of spread -6.64, by rank -3.00
 	//   power        would have detected d ≥ 0.0808 with 80 % power at 10^-3.60
+	//
+	// Rejection shows use of outputs made under the key.
 	//
 	// This does not show
 	//   - who took the outputs

@@ -13,7 +13,8 @@ import (
 // Judge follows the plan: it checks that everything in the case is what the plan
 // says, scores the sealed answers under every opened key and under the decoy keys
 // that the seal names, and corrects all tests as one family. Equal cases have
-// equal reports, on any machine and any number of cores.
+// equal reports, on any number of cores; the package comment says how far this
+// goes between machines.
 //
 // An error says that the case is not what its plan says, or that ctx has ended:
 // with 10,000 decoys over a million tokens a judgement takes a while. A test that
@@ -45,6 +46,7 @@ func Judge(ctx context.Context, c Case) (*Report, error) {
 	if err := r.decide(c.Plan); err != nil {
 		return nil, err
 	}
+	r.round()
 	return r, nil
 }
 
@@ -74,6 +76,9 @@ func (c *Case) judgeKey(ctx context.Context, k KeyPlan, mark *watermark.Watermar
 	for i, test := range c.Plan.Tests {
 		f, sel := &found[i], r.tests[i]
 		*f = k.finding(test)
+		if sel.inexact {
+			f.Void = append(f.Void, "the source's seeds depend on the token that follows, so no window can be told present: G2 is not exact")
+		}
 		f.Raw, f.Scored = r.raw, sel.scored
 		f.Dropped = Dropped{Head: r.found.Head, Gated: r.found.Gated, Repeat: r.found.Repeat, Prompt: r.found.Skipped,
 			Duplicate: r.found.Duplicate, NotServed: sel.absent, Beyond: sel.beyond}
@@ -89,9 +94,7 @@ func (c *Case) judgeKey(ctx context.Context, k KeyPlan, mark *watermark.Watermar
 		for j := range decoys {
 			column[j] = decoys[j][i]
 		}
-		if err := t.calibrate(f, column); err != nil {
-			return nil, err
-		}
+		t.calibrate(f, column)
 	}
 	return found, nil
 }
@@ -105,8 +108,15 @@ func (k KeyPlan) finding(test Test) Finding {
 	if k.Commitment == (keys.Commitment{}) {
 		f.Notes = append(f.Notes, "the key has no commitment: only the public name of its mark binds it")
 	}
+	if test.Name == G2 {
+		f.Notes = append(f.Notes, servedNote)
+	}
 	return f
 }
+
+// servedNote is on every finding that the served answers decide.
+const servedNote = "the served answers are the key holder's word: the p-value holds if they are all that were generated, " +
+	"or were selected by prompt, time or account only, never by content"
 
 // unopened returns the findings of a key that was not opened.
 func unopened(k KeyPlan, tests []Test) []Finding {

@@ -18,9 +18,12 @@ type Plan struct {
 	Suspect string `json:"suspect"`
 	// Access says what the suspect lets us see. Required: AccessText.
 	Access Access `json:"access"`
-	// Sequence numbers the plans on this suspect, from 1, and Earlier is the
-	// number of tests in all plans before this one. They belong to the family,
-	// whatever became of them.
+	// Sequence numbers the plans on this suspect, from 1. Earlier is the number
+	// of tests beyond this plan's that belong to its family, whatever became of
+	// them: all tests of the plans before it, and every test under every key that
+	// this vendor committed before the nonce and that is not among Keys. A vendor
+	// with a thousand committed keys who names the one that fits has made a
+	// thousand tests. At most 10^9.
 	Sequence int `json:"sequence"`
 	Earlier  int `json:"earlier"`
 	// Frame says what might be asked and how much of it is.
@@ -86,22 +89,29 @@ type KeyPlan struct {
 	Name string         `json:"name"`
 	Mark string         `json:"mark"` // its ID: words, scheme, public name of the key
 	Kind watermark.Kind `json:"kind"`
+	// KeyID is the public name of the key that the mark was made with. Marks of
+	// one key share words: see [Product]. Required.
+	KeyID string `json:"key_id"`
 	// Commitment binds the key. The zero Commitment says that there is none:
 	// marks of other engines, whose keys are integers. Reports say so.
 	Commitment keys.Commitment `json:"commitment,omitzero"`
 }
 
 // Commit returns the entry of a plan for a mark and the key that it was made
-// with, under a nonce of 32 random bytes that stays secret until [Judge].
+// with, under a nonce of 32 random bytes that stays secret until [Judge]. It
+// refuses the nonce of zeros, which hides nothing.
 func Commit(name string, mark *watermark.Watermark, key keys.Key, nonce [32]byte) (KeyPlan, error) {
 	if mark == nil {
 		return KeyPlan{}, fmt.Errorf("verify: key %q has no mark", name)
+	}
+	if nonce == [32]byte{} {
+		return KeyPlan{}, fmt.Errorf("verify: nonce of key %q is 32 zeros, want random bytes", name)
 	}
 	info := mark.Info()
 	if id := key.ID().String(); id != info.KeyID {
 		return KeyPlan{}, fmt.Errorf("verify: key %q is %s, its mark was made with %s", name, id, info.KeyID)
 	}
-	return KeyPlan{Name: name, Mark: mark.ID(), Kind: info.Kind, Commitment: key.Commit(nonce)}, nil
+	return KeyPlan{Name: name, Mark: mark.ID(), Kind: info.Kind, KeyID: info.KeyID, Commitment: key.Commit(nonce)}, nil
 }
 
 // The tests.
@@ -109,7 +119,8 @@ const (
 	// G1 scores the suspect's own text: does it write what the key prefers?
 	G1 = "G1"
 	// G2 scores only windows that occur in the served answers, in the order in
-	// which they first occur there.
+	// which they first occur there. It is exact only for served answers that
+	// nobody selected by their content: see [ServedPlan].
 	G2 = "G2"
 )
 
@@ -123,10 +134,19 @@ type Test struct {
 	First int `json:"first,omitempty"`
 }
 
-// ServedPlan names the served answers that a presence filter goes by.
+// ServedPlan names the served answers that a presence filter goes by: every
+// answer that was generated under the keys, siblings that lost and answers that
+// nobody took included, or a selection of them by prompt, time or account only.
+// A selection by anything computed from content (correct, long, liked, kept by the
+// suspect, found in a leak) convicts clean models. Nothing in a case shows that
+// this was kept to: it is the key holder's word, and Logged is what holds it to
+// that word.
 type ServedPlan struct {
 	Digest collect.Digest `json:"digest"` // [ServedDigest]
 	Texts  int            `json:"texts"`
+	// Logged says where and when the digest was published: before the suspect was
+	// asked, best as answers were served. Reports print it, or that it is missing.
+	Logged string `json:"logged,omitempty"`
 }
 
 // IsZero reports whether there are none.
@@ -134,7 +154,9 @@ func (s ServedPlan) IsZero() bool { return s == ServedPlan{} }
 
 // A Product is one finding for several keys under one hypothesis: that the
 // suspect is independent of all of them. It multiplies the e-values of one test
-// under each: keys are independent, so are their e-values.
+// under each: keys are independent, so are their e-values. Marks of one key are
+// not, unless they are different layers of one layout, whose windows differ: a
+// plan that multiplies others is refused.
 type Product struct {
 	Name string   `json:"name"`
 	Test string   `json:"test"`

@@ -53,6 +53,9 @@ func TestPlanRefuses(t *testing.T) {
 		"verify: plan has sequence number 0, want at least 1":                                                func(p *verify.Plan) { p.Sequence = 0 },
 		"verify: first plan on a suspect has 4 earlier tests, want 0":                                        func(p *verify.Plan) { p.Sequence = 1 },
 		"verify: plan number 6 has 4 earlier tests, want at least 5, one for each plan before it":            func(p *verify.Plan) { p.Sequence = 6 },
+		"verify: plan has 1000000001 earlier tests, want at most 1000000000":                                 func(p *verify.Plan) { p.Earlier = 1_000_000_001 },
+		`verify: key "epoch" has no key ID, want the public name of the key`:                                 func(p *verify.Plan) { p.Keys[1].KeyID = "" },
+		`verify: plan holds "b\xff", want valid UTF-8`:                                                       func(p *verify.Plan) { p.Served.Logged = "b\xff" },
 		"verify: plan has no tokenizer, want a name and a digest":                                            func(p *verify.Plan) { p.Tokenizer.Digest = collect.Digest{} },
 		"verify: plan has no digest of a frame":                                                              func(p *verify.Plan) { p.Frame.Digest = collect.Digest{} },
 		"verify: plan asks 13 prompts, want 1 to 10, the size of the frame":                                  func(p *verify.Plan) { p.Frame.Ask = 13 },
@@ -157,8 +160,11 @@ func TestCommitRefusesAnotherKey(t *testing.T) {
 	assert.EqualError(t, err, `verify: key "vendor" has no mark`)
 	_, err = verify.Commit("vendor", mark, keys.Key{}, [32]byte{1})
 	assert.ErrorContains(t, err, "its mark was made with")
+	_, err = verify.Commit("vendor", mark, key, [32]byte{})
+	assert.EqualError(t, err, `verify: nonce of key "vendor" is 32 zeros, want random bytes`)
 	k, err := verify.Commit("vendor", mark, key, [32]byte{1})
 	require.NoError(t, err)
+	assert.Equal(t, key.ID().String(), k.KeyID)
 	assert.True(t, k.Commitment.Verify(key, [32]byte{1}))
 }
 
@@ -194,4 +200,53 @@ func FuzzParsePlan(f *testing.F) {
 		require.NoError(t, err)
 		require.Equal(t, string(data), string(again))
 	})
+}
+
+// Marks of one key share words, whatever their schemes: one finding counted
+// several times would convict. Only layers of one layout have words of their own.
+func TestProductsOfOneKeyAreRefused(t *testing.T) {
+	key, other, layout := newKey(t, 1), newKey(t, 2), newKey(t, 3)
+	layers := func(layout keys.Key, a, b int) *watermark.Layers {
+		shares := watermark.Shares(a, b)
+		l, err := watermark.NewLayers(layout,
+			watermark.Layer{Name: "a", Share: shares[0], Mark: newMark(t, key, watermark.Gumbel{}, 2)},
+			watermark.Layer{Name: "b", Share: shares[1], Mark: newMark(t, key, watermark.DualGumbel{Alpha: 0.1}, 2)})
+		require.NoError(t, err)
+		return l
+	}
+	one, wider, another := layers(layout, 1, 1), layers(layout, 3, 1), layers(other, 1, 1)
+	bare := newMark(t, key, watermark.Gumbel{}, 2)
+	for name, c := range map[string]struct {
+		a, b *watermark.Watermark
+		fine bool
+	}{
+		"two schemes":        {bare, newMark(t, key, watermark.DualGumbel{Alpha: 0.1}, 2), false},
+		"two alphas":         {newMark(t, key, watermark.DualGumbel{Alpha: 0.2}, 2), newMark(t, key, watermark.DualGumbel{Alpha: 0.1}, 2), false},
+		"layer and bare":     {one.Mark("a"), bare, false},
+		"two layouts":        {one.Mark("a"), another.Mark("b"), false},
+		"layers that meet":   {one.Mark("b"), wider.Mark("a"), false},
+		"layers of a layout": {one.Mark("a"), one.Mark("b"), true},
+		"apart":              {one.Mark("a"), wider.Mark("b"), true},
+		"two keys":           {bare, newMark(t, other, watermark.Gumbel{}, 2), true},
+	} {
+		p := fullPlan(t)
+		p.Keys = nil
+		for n, m := range map[string]*watermark.Watermark{"x": c.a, "y": c.b} {
+			p.Keys = append(p.Keys, verify.KeyPlan{Name: n, Mark: m.ID(), Kind: m.Info().Kind, KeyID: m.Info().KeyID})
+		}
+		p.Products[0].Keys = []string{"x", "y"}
+		if err := p.Check(); c.fine {
+			assert.NoError(t, err, name)
+		} else {
+			assert.ErrorContains(t, err, "both of key "+key.ID().String()+": want different keys, or different layers of one layout", name)
+		}
+	}
+}
+
+func TestNoPlanIsAnError(t *testing.T) {
+	var p *verify.Plan
+	for _, f := range []func() error{p.Check, func() error { _, err := p.Digest(); return err }, func() error { _, err := p.Encode(); return err },
+		func() error { _, err := p.Task(nil); return err }} {
+		assert.EqualError(t, f(), "verify: there is no plan")
+	}
 }

@@ -9,8 +9,14 @@ import (
 	"github.com/dyetrace/dyetrace/watermark"
 )
 
+// maxEarlier bounds the tests outside a plan: beyond it a plan is a slip of the pen.
+const maxEarlier = 1_000_000_000
+
 // Check reports the first thing that is wrong with the plan, or nil.
 func (p *Plan) Check() error {
+	if p == nil {
+		return errors.New("verify: there is no plan")
+	}
 	for _, f := range []func() error{p.checkStrings, p.checkSuspect, p.checkFrame, p.checkKeys, p.checkTests, p.checkProducts, p.checkRates} {
 		if err := f(); err != nil {
 			return err
@@ -21,9 +27,9 @@ func (p *Plan) Check() error {
 
 // checkStrings refuses what JSON would change silently.
 func (p *Plan) checkStrings() error {
-	all := append([]string{p.Suspect, p.Frame.Logged, p.Nonce.Source, p.Tokenizer.Name}, p.Probes...)
+	all := append([]string{p.Suspect, p.Frame.Logged, p.Served.Logged, p.Nonce.Source, p.Tokenizer.Name}, p.Probes...)
 	for _, k := range p.Keys {
-		all = append(all, k.Name, k.Mark)
+		all = append(all, k.Name, k.Mark, k.KeyID)
 	}
 	for _, q := range p.Products {
 		all = append(all, q.Name)
@@ -49,6 +55,8 @@ func (p *Plan) checkSuspect() error {
 	case p.Earlier < p.Sequence-1:
 		return fmt.Errorf("verify: plan number %d has %d earlier tests, want at least %d, one for each plan before it",
 			p.Sequence, p.Earlier, p.Sequence-1)
+	case p.Earlier > maxEarlier:
+		return fmt.Errorf("verify: plan has %d earlier tests, want at most %d", p.Earlier, maxEarlier)
 	case p.Tokenizer.Name == "" || p.Tokenizer.Digest.IsZero():
 		return errors.New("verify: plan has no tokenizer, want a name and a digest")
 	}
@@ -78,6 +86,8 @@ func (p *Plan) checkKeys() error {
 			return fmt.Errorf("verify: key name is %q, want a name that no other key of the plan has", k.Name)
 		case k.Mark == "" || marks[k.Mark]:
 			return fmt.Errorf("verify: key %q has mark %q, want a mark that no other key of the plan has", k.Name, k.Mark)
+		case k.KeyID == "":
+			return fmt.Errorf("verify: key %q has no key ID, want the public name of the key", k.Name)
 		case k.Kind != watermark.Cryptographic && k.Kind != watermark.Statistical && k.Kind != watermark.PublicKey:
 			return fmt.Errorf("verify: key %q has words of kind %q, want %q, %q or %q", k.Name, k.Kind,
 				watermark.Cryptographic, watermark.Statistical, watermark.PublicKey)
@@ -128,6 +138,22 @@ func (p *Plan) checkProducts() error {
 		for i, name := range q.Keys {
 			if !slices.Contains(taken[:len(p.Keys)], name) || slices.Contains(q.Keys[:i], name) {
 				return fmt.Errorf("verify: product %q has key %q, want different keys of the plan", q.Name, name)
+			}
+		}
+		if err := p.checkIndependent(q); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkIndependent refuses a product of marks that share words.
+func (p *Plan) checkIndependent(q Product) error {
+	for i, a := range p.Keys {
+		for _, b := range p.Keys[:i] {
+			if slices.Contains(q.Keys, a.Name) && slices.Contains(q.Keys, b.Name) && a.KeyID == b.KeyID && !disjoint(a.Mark, b.Mark) {
+				return fmt.Errorf("verify: product %q multiplies %q and %q, both of key %s: want different keys, or different layers of one layout",
+					q.Name, b.Name, a.Name, a.KeyID)
 			}
 		}
 	}

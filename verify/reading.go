@@ -23,6 +23,9 @@ type selection struct {
 	scored int
 	absent int // windows that do not occur in the served answers
 	beyond int // after the first N
+	// inexact says that the source's seeds depend on the candidate, so that
+	// whether a window was served depends on what follows it.
+	inexact bool
 }
 
 // A total is a test's statistic: the sum over the units that carry the mark.
@@ -52,10 +55,11 @@ func read(mark *watermark.Watermark, texts []watermark.Text, prompts [][]waterma
 			}
 			continue
 		}
-		picks, err := present(mark, units, served)
+		picks, exact, err := present(mark, units, served)
 		if err != nil {
 			return nil, err
 		}
+		sel.inexact = !exact
 		sel.absent = len(units) - len(picks)
 		if t.First > 0 && len(picks) > t.First {
 			sel.beyond = len(picks) - t.First

@@ -3,7 +3,6 @@ package verify
 import (
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/dyetrace/dyetrace/verify/collect"
 	"github.com/dyetrace/dyetrace/verify/internal/canon"
@@ -32,6 +31,7 @@ type Report struct {
 
 	Frame        FramePlan      `json:"frame"`
 	Nonce        Nonce          `json:"nonce,omitzero"`
+	Served       ServedPlan     `json:"served,omitzero"`
 	Answers      collect.Counts `json:"answers"`
 	Models       []string       `json:"models,omitempty"`        // what said it answered
 	ProbesDiffer []int          `json:"probes_differ,omitempty"` // probes with several answers
@@ -58,7 +58,7 @@ func newReport(c *Case) (*Report, error) {
 	r := &Report{
 		Schema: reportSchema, Plan: t.Plan, Transcript: c.Seal.Transcript, Seal: c.Seal.Digest,
 		Suspect: p.Suspect, Sequence: p.Sequence, Alpha: p.Alpha, Family: p.Size() + p.Earlier,
-		Frame: p.Frame, Nonce: p.Nonce,
+		Frame: p.Frame, Nonce: p.Nonce, Served: p.Served,
 		Answers: t.Counts(), Models: t.Models(), ProbesDiffer: t.ProbesDiffer(),
 		Limits: limits[:],
 	}
@@ -70,7 +70,7 @@ func newReport(c *Case) (*Report, error) {
 		r.Void = append(r.Void, fmt.Sprintf("%d of %d prompts have no whole answer, the plan allows a share of %v", lost, len(t.Prompts), p.Void.Missing))
 	}
 	if p.Void.OneModel && len(r.Models) > 1 {
-		r.Void = append(r.Void, fmt.Sprintf("%d models answered: %s", len(r.Models), strings.Join(r.Models, ", ")))
+		r.Void = append(r.Void, fmt.Sprintf("%d models answered: %s", len(r.Models), listed(r.Models)))
 	}
 	if p.Void.SameProbes && len(r.ProbesDiffer) > 0 {
 		r.Void = append(r.Void, fmt.Sprintf("%d of %d probes were answered in different ways", len(r.ProbesDiffer), len(p.Probes)))

@@ -47,23 +47,31 @@ func ServedDigest(texts []watermark.Text) collect.Digest {
 
 // present picks the units of the suspect's text whose window occurs in the served
 // answers, in the order in which the windows first occur there, units of one
-// window in the suspect's order. It returns their indices.
+// window in the suspect's order. It returns their indices, and whether all units
+// have a seed that depends on the window alone: else the pick is not exact.
 //
 // Whether a window occurs in marked text is itself decided by the key. In the
 // order of the served answers this does no harm: what a window's first
 // occurrence depends on was written before it, the words after the window are
 // fresh. In any other order, or without one, small p-values are more frequent
 // than they say.
-func present(mark *watermark.Watermark, units []watermark.Unit, served []watermark.Text) ([]int, error) {
+func present(mark *watermark.Watermark, units []watermark.Unit, served []watermark.Text) (picked []int, exact bool, err error) {
 	order, err := mark.Units(served, nil)
 	if err != nil {
-		return nil, fmt.Errorf("verify: served answers: %w", err)
+		return nil, false, fmt.Errorf("verify: served answers: %w", err)
 	}
 	// A window is what the source makes of it: the seed, not the tokens.
 	scorer := mark.NewScorer()
+	exact = true
+	windowOf := func(u watermark.Unit) (uint64, bool) {
+		seed, ok := scorer.Seed(u.Window, 0)
+		own, _ := scorer.Seed(u.Window, u.Token)
+		exact = exact && (!ok || own == seed)
+		return seed, ok
+	}
 	rank := make(map[uint64]int, len(order))
 	for _, u := range order {
-		if seed, ok := scorer.Seed(u.Window, 0); ok {
+		if seed, ok := windowOf(u); ok {
 			if _, seen := rank[seed]; !seen {
 				rank[seed] = len(rank)
 			}
@@ -72,7 +80,7 @@ func present(mark *watermark.Watermark, units []watermark.Unit, served []waterma
 	type pick struct{ rank, unit int }
 	var picks []pick
 	for i, u := range units {
-		if seed, ok := scorer.Seed(u.Window, 0); ok {
+		if seed, ok := windowOf(u); ok {
 			if r, ok := rank[seed]; ok {
 				picks = append(picks, pick{r, i})
 			}
@@ -88,5 +96,5 @@ func present(mark *watermark.Watermark, units []watermark.Unit, served []waterma
 	for i, p := range picks {
 		out[i] = p.unit
 	}
-	return out, nil
+	return out, exact, nil
 }

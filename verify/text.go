@@ -1,7 +1,6 @@
 package verify
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"math"
@@ -10,81 +9,118 @@ import (
 	"github.com/dyetrace/dyetrace/verify/evidence"
 )
 
-// WriteText writes the report for people, with logarithms to base 10.
+// shows is what a rejection does show; limits follow it.
+const shows = "Rejection shows use of outputs made under the key."
+
+// WriteText writes the report for people, with logarithms to base 10. Names of
+// others' making cannot break out of their line: what is not printable in them is
+// quoted as Go quotes strings.
 func (r *Report) WriteText(w io.Writer) error {
-	var b bytes.Buffer
-	r.writeHead(&b)
+	var p page
+	r.writeHead(&p)
 	for i := range r.Findings {
-		b.WriteByte('\n')
-		r.Findings[i].writeText(&b)
+		p.gap()
+		r.Findings[i].writeText(&p)
 	}
-	b.WriteString("\nThis does not show\n")
+	p.gap()
+	p.head(shows)
+	p.gap()
+	p.head("This does not show")
 	for _, l := range r.Limits {
-		fmt.Fprintf(&b, "  - %s\n", l)
+		p.item(l)
 	}
-	_, err := w.Write(b.Bytes())
+	_, err := w.Write(p.Bytes())
 	return err
 }
 
-func (r *Report) writeHead(b *bytes.Buffer) {
+func (r *Report) writeHead(p *page) {
 	if r.Warning != "" {
-		fmt.Fprintln(b, r.Warning)
+		p.head("%s", r.Warning)
 	}
-	fmt.Fprintf(b, "Was %s trained on marked answers?\n", r.Suspect)
-	fmt.Fprintf(b, "  plan %d       %v\n  transcript   %v\n  seal         %v\n", r.Sequence, r.Plan, r.Transcript, r.Seal)
-	fmt.Fprintf(b, "  prompts      %d of a frame of %d", r.Frame.Ask, r.Frame.Size)
+	p.head("Was %s trained on marked answers?", printable(r.Suspect))
+	for i := range r.Findings {
+		p.item(r.Findings[i].verdict())
+	}
+	p.gap()
+	p.row(fmt.Sprintf("plan %d", r.Sequence), "%v", r.Plan)
+	p.row("transcript", "%v", r.Transcript)
+	p.row("seal", "%v", r.Seal)
+	picked := ""
 	if !r.Nonce.IsZero() {
-		fmt.Fprintf(b, ", picked by the nonce of %s", r.Nonce.Source)
+		picked = ", picked by the nonce of " + printable(r.Nonce.Source)
 	}
-	logged := r.Frame.Logged
-	if logged == "" {
-		logged = "not said: nothing shows that the frame is older than the nonce"
+	p.row("prompts", "%s of a frame of %s%s", grouped(r.Frame.Ask), grouped(r.Frame.Size), picked)
+	p.row("frame logged", "%s", logged(r.Frame.Logged, "nothing shows that the frame is older than the nonce"))
+	if !r.Served.IsZero() {
+		p.row("served", "%s answers, %v", grouped(r.Served.Texts), r.Served.Digest)
+		p.row("", "logged %s", logged(r.Served.Logged, "nothing shows that these answers were not picked afterwards"))
 	}
-	fmt.Fprintf(b, "\n  frame logged %s\n", logged)
 	a := r.Answers
-	fmt.Fprintf(b, "  answers      %d complete, %d refused, %d empty, %d failed, %d missing; nothing came back %d times\n",
-		a.Complete, a.Refused, a.Empty, a.Failed, a.Missing, a.Unreached)
+	again := ""
+	if a.Unreached > 0 {
+		again = fmt.Sprintf("; nothing came back %s times", grouped(a.Unreached))
+	}
+	p.row("answers", "%s complete, %s refused, %s empty, %s failed, %s missing%s",
+		grouped(a.Complete), grouped(a.Refused), grouped(a.Empty), grouped(a.Failed), grouped(a.Missing), again)
 	if len(r.Models) > 0 {
-		fmt.Fprintf(b, "  answered by  %s\n", strings.Join(r.Models, ", "))
+		p.row("answered by", "%s", listed(r.Models))
 	}
 	if len(r.ProbesDiffer) > 0 {
-		fmt.Fprintf(b, "  probes       %d were answered in different ways\n", len(r.ProbesDiffer))
+		p.row("probes", "%s were answered in different ways", grouped(len(r.ProbesDiffer)))
 	}
-	fmt.Fprintf(b, "  family       %d tests at α = %v together (Holm)\n", r.Family, r.Alpha)
+	p.row("family", "%s tests at α = %v together (Holm)", grouped(r.Family), r.Alpha)
 	for _, v := range r.Void {
-		fmt.Fprintf(b, "  all void     %s\n", v)
+		p.row("all void", "%s", v)
 	}
 }
 
-func (f *Finding) writeText(b *bytes.Buffer) {
-	verdict := "not rejected"
+// logged returns where something was logged, or that it is not said and what
+// follows from that.
+func logged(where, otherwise string) string {
+	if where == "" {
+		return "not said: " + otherwise
+	}
+	return printable(where)
+}
+
+// verdict is the finding in a line.
+func (f *Finding) verdict() string {
+	name := printable(f.Test) + " " + printable(f.Key)
 	switch {
 	case len(f.Void) > 0:
-		verdict = "void"
+		return name + ": void"
 	case f.Rejected:
-		verdict = "REJECTED"
+		return name + ": REJECTED"
 	}
-	fmt.Fprintf(b, "%s %s: %s\n", f.Test, f.Key, verdict)
-	fmt.Fprintf(b, "  null         %s\n", f.Null)
+	return name + ": not rejected"
+}
+
+func (f *Finding) writeText(p *page) {
+	p.head("%s", f.verdict())
+	p.row("null", "%s", f.Null)
 	if f.Mark != "" {
-		fmt.Fprintf(b, "  mark         %s; words: %s\n", f.Mark, f.Kind)
+		share := ""
+		if l, ok := layerOf(f.Mark); ok {
+			share = fmt.Sprintf("; %.3g %% of all windows", 100*float64(l.end-l.begin)/(1<<32))
+		}
+		p.row("mark", "%s; words: %s%s", printable(f.Mark), printable(string(f.Kind)), share)
 	}
 	for _, v := range f.Void {
-		fmt.Fprintf(b, "  void         %s\n", v)
+		p.row("void", "%s", v)
 	}
-	fmt.Fprintf(b, "  scored       %d of %d tokens%s\n", f.Scored, f.Raw, f.Dropped)
+	p.row("scored", "%s of %s tokens%s", grouped(f.Scored), grouped(f.Raw), f.Dropped)
 	if f.Law != "" {
-		fmt.Fprintf(b, "  sum          %.3f of scores %s\n", f.Statistic, f.Law)
+		p.row("sum", "%.3f of scores %s", f.Statistic, printable(f.Law))
 	}
-	fmt.Fprintf(b, "  log10 p      %.2f (%s); corrected for the family %.2f\n", log10(f.LogP), f.Tail, log10(f.Adjusted))
-	fmt.Fprintf(b, "  log10 e      %.2f\n", log10(f.LogE))
+	p.row("log10 p", "%.2f (%s); corrected for the family %.2f", log10(f.LogP), printable(string(f.Tail)), log10(f.Adjusted))
+	p.row("log10 e", "%.2f", log10(f.LogE))
 	if f.Effect != (evidence.Effect{}) {
-		fmt.Fprintf(b, "  effect       %.4f standard deviations a token (95 %%: %.4f to %.4f)\n", f.Effect.D, f.Effect.Low, f.Effect.High)
+		p.row("effect", "%.4f standard deviations a token (95 %%: %.4f to %.4f)", f.Effect.D, f.Effect.Low, f.Effect.High)
 	}
-	f.Decoys.writeText(b)
-	f.Power.writeText(b)
+	f.Decoys.writeText(p)
+	f.Power.writeText(p)
 	for _, n := range f.Notes {
-		fmt.Fprintf(b, "  note         %s\n", n)
+		p.row("note", "%s", n)
 	}
 }
 
@@ -100,7 +136,7 @@ func (d Dropped) String() string {
 		{d.NotServed, "after windows that were not served"}, {d.Beyond, "after the first N"},
 	} {
 		if r.n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", r.n, r.what))
+			parts = append(parts, grouped(r.n)+" "+r.what)
 		}
 	}
 	if len(parts) == 0 {
@@ -109,22 +145,23 @@ func (d Dropped) String() string {
 	return " (dropped: " + strings.Join(parts, ", ") + ")"
 }
 
-func (d *DecoyFinding) writeText(b *bytes.Buffer) {
+func (d *DecoyFinding) writeText(p *page) {
 	if d == nil {
 		return
 	}
-	fmt.Fprintf(b, "  decoy keys   %d; dispersion %.3f, at most %.3f; mean z %.3f; %d with p ≤ 0.01; log10 p: %.2f, %.2f, %.2f\n",
-		d.Keys, d.Dispersion, d.DispersionLimit, d.Mean, d.Small, log10(d.LogPSpread), log10(d.LogPMean), log10(d.LogPSmall))
-	fmt.Fprintf(b, "               log10 p at that dispersion %.2f; by rank %.2f\n", log10(d.Sensitivity), log10(d.Rank))
+	p.row("decoy keys", "%s, spread %.3f of the null law's (99 %% limit %.3f), mean z %.3f, %s with p ≤ 0.01",
+		grouped(d.Keys), d.Dispersion, d.DispersionLimit, d.Mean, grouped(d.Small))
+	p.row("", "log10 p of spread %.2f, mean %.2f, count %.2f", log10(d.LogPSpread), log10(d.LogPMean), log10(d.LogPSmall))
+	p.row("", "log10 p of the finding at the limit of spread %.2f, by rank %.2f", log10(d.Sensitivity), log10(d.Rank))
 }
 
-func (p *PowerFinding) writeText(b *bytes.Buffer) {
+func (f *PowerFinding) writeText(p *page) {
 	switch {
-	case p == nil:
-	case !p.Attainable:
-		fmt.Fprintf(b, "  power        none: the level 10^%.2f is out of reach\n", log10(p.Level))
+	case f == nil:
+	case !f.Attainable:
+		p.row("power", "none: the level 10^%.2f is out of reach", log10(f.Level))
 	default:
-		fmt.Fprintf(b, "  power        would have detected d ≥ %.4f with %.0f %% power at 10^%.2f\n", p.Detectable, 100*p.Power, log10(p.Level))
+		p.row("power", "would have detected d ≥ %.4f with %.0f %% power at 10^%.2f", f.Detectable, 100*f.Power, log10(f.Level))
 	}
 }
 

@@ -183,7 +183,7 @@ func (c *trialCase) serve(texts ...[]token) {
 	for _, x := range texts {
 		c.Served = append(c.Served, watermark.Text{Tokens: x})
 	}
-	c.Plan.Served = verify.ServedPlan{Digest: verify.ServedDigest(c.Served), Texts: len(c.Served)}
+	c.Plan.Served = verify.ServedPlan{Digest: verify.ServedDigest(c.Served), Texts: len(c.Served), Logged: "the same log"}
 }
 
 // seal makes the transcript one of the plan, as it is now.

@@ -13,7 +13,8 @@ const (
 )
 
 // A Seal fixes a transcript before any key is read: publish it, then open the
-// keys. Decoy keys are derived from its digest, so that nobody can choose them.
+// keys. Decoy keys are derived from its digest, so that nobody can choose
+// them without redoing the transcript.
 type Seal struct {
 	Plan       Digest // of the plan
 	Transcript Digest // of the transcript
