@@ -40,6 +40,23 @@ func openFolder(dir string) (folder, error) {
 	return folder{dir}, nil
 }
 
+// clear removes the files of an earlier run, of the suspects by these names, so
+// that none is left among those of this one, and finds out before any work what
+// is in their way.
+func (f folder) clear(suspects ...string) error {
+	if _, err := f.fresh(frameFile); err != nil {
+		return err
+	}
+	for _, s := range suspects {
+		for _, name := range []string{planFile, journalFile, transcriptFile, sealFile, reportFile, reportJSON} {
+			if _, err := f.fresh(s, name); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // path returns the path of a file.
 func (f folder) path(name ...string) string {
 	return filepath.Join(append([]string{f.dir}, name...)...)
@@ -50,6 +67,9 @@ func (f folder) fresh(name ...string) (string, error) {
 	path := f.path(name...)
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return "", fmt.Errorf("quickstart: %w", err)
+	}
+	if info, err := os.Lstat(path); err == nil && info.IsDir() {
+		return "", fmt.Errorf("quickstart: %s is a directory, want a file or nothing", path)
 	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", fmt.Errorf("quickstart: an earlier run's file is in the way: %w", err)

@@ -42,24 +42,22 @@ func newLine(v verdict, f verify.Finding) line {
 	return l
 }
 
-// writeLines writes an object of JSON for each finding, one a line. The negative
+// writeLines writes an object of JSON for each finding of a verdict, one a line. The negative
 // control is a part of the line of the layer that it controls.
-func writeLines(w io.Writer, verdicts []verdict) error {
+func writeLines(w io.Writer, v verdict) error {
 	out := json.NewEncoder(w)
-	for _, v := range verdicts {
-		for _, f := range v.report.Findings {
-			if f.Key == wrongEpoch {
-				continue
-			}
-			l := newLine(v, f)
-			if wrong := v.report.Finding(wrongEpoch, f.Test); f.Key == epochLayer && wrong != nil {
-				control := newLine(v, *wrong)
-				control.Report = ""
-				l.WrongEpoch = &control
-			}
-			if err := out.Encode(l); err != nil {
-				return err
-			}
+	for _, f := range v.report.Findings {
+		if f.Key == wrongEpoch {
+			continue
+		}
+		l := newLine(v, f)
+		if wrong := v.report.Finding(wrongEpoch, f.Test); f.Key == epochLayer && wrong != nil {
+			negative := newLine(v, *wrong)
+			negative.Report = ""
+			l.WrongEpoch = &negative
+		}
+		if err := out.Encode(l); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -49,74 +49,82 @@ func run(ctx context.Context, args []string, stdout io.Writer, stderr *os.File) 
 	if err != nil {
 		return err
 	}
+	write := writeTable
+	if o.json {
+		write = writeLines
+	}
 	p := newProgress(stderr)
-	verdicts, err := tell(ctx, o.seed, nil, folder, p)
-	if err != nil {
+	err = tell(ctx, o.seed, nil, folder, p, func(v verdict) error { return write(stdout, v) })
+	switch {
+	case err != nil:
 		p.clear()
 		return err
+	case o.json:
+		return nil
 	}
-	if o.json {
-		return writeLines(stdout, verdicts)
-	}
-	return writeTables(stdout, verdicts)
+	return writeLegend(stdout)
 }
 
-// tell is the story: serve, train, plan, collect, judge. The clock is nil for
-// the system's.
-func tell(ctx context.Context, seed uint64, clock collect.Clock, f folder, p *progress) ([]verdict, error) {
+// tell is the story: serve, train, plan, collect, judge. Each suspect's verdict
+// is shown when it is ready. The clock is nil for the system's.
+func tell(ctx context.Context, seed uint64, clock collect.Clock, f folder, p *progress, show func(verdict) error) error {
+	if err := f.clear(served, diluted, control); err != nil {
+		return err
+	}
 	luck := newLuck(seed)
 	shelf, err := openBooks(luck)
 	if err != nil {
-		return nil, err
+		return err
 	}
 
 	// A vendor trains a model and serves it, marked. The same requests are
 	// answered without a mark too, for the control to be trained on.
 	vendor, err := newVendor(shelf, luck, p)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	marked, err := vendor.serve(ctx, shelf.users, requests, markOn, luck, p)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	unmarked, err := vendor.serve(ctx, shelf.users, requests, markOff, luck, p)
 	if err != nil {
-		return nil, err
+		return err
 	}
 
 	// Somebody trains three models.
 	suspects := trainSuspects(shelf.tok, luck, p,
-		diet{"served", "marked answers only", marked},
-		diet{"diluted", "10 % marked answers in other text", dilute(shelf.other, marked, 0.1)},
-		diet{"control", "as many unmarked answers of the same model", unmarked},
+		diet{served, "marked answers only", marked},
+		diet{diluted, "10 % marked answers in other text", dilute(shelf.other, marked, 0.1)},
+		diet{control, "as many unmarked answers of the same model", unmarked},
 	)
 
 	// A verifier knows what the vendor commits to. It plans, asks without a key
 	// at hand, seals the answers, and only then opens the keys.
 	keys, err := vendor.marks(luck)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	verifier, err := newVerifier(shelf, keys, luck, clock, f)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var verdicts []verdict
 	for _, s := range suspects {
 		plan, err := verifier.plan(s)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		answers, err := verifier.collect(ctx, plan, s, p)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		report, err := verifier.judge(ctx, plan, answers, keys, p)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		verdicts = append(verdicts, verdict{s.diet, report, f.path(s.name, reportFile)})
+		if err := show(verdict{s.diet, report, f.path(s.name, reportFile)}); err != nil {
+			return err
+		}
 	}
-	return verdicts, nil
+	return nil
 }

@@ -160,5 +160,5 @@ func (m marking) String() string {
 	if m {
 		return "marked"
 	}
-	return "not marked"
+	return "not marked (for the control)"
 }

@@ -32,7 +32,15 @@ func TestStory(t *testing.T) {
 	}
 	f, err := openFolder(t.TempDir())
 	require.NoError(t, err)
-	verdicts, err := tell(t.Context(), 1, stoppedClock{}, f, quiet())
+	var verdicts []verdict
+	err = tell(t.Context(), 1, stoppedClock{}, f, quiet(), func(v verdict) error {
+		verdicts = append(verdicts, v)
+		assert.FileExists(t, v.path)
+		if v.name != control {
+			assert.NoFileExists(t, f.path(control, planFile), "told when it is ready, not when all are")
+		}
+		return nil
+	})
 	require.NoError(t, err)
 	require.Len(t, verdicts, 3)
 	t.Run("conclusions", func(t *testing.T) { checkConclusions(t, verdicts) })
@@ -63,7 +71,10 @@ func checkConclusions(t *testing.T, verdicts []verdict) {
 
 func checkTables(t *testing.T, verdicts []verdict) {
 	var b bytes.Buffer
-	require.NoError(t, writeTables(&b, verdicts))
+	for _, v := range verdicts {
+		require.NoError(t, writeTable(&b, v))
+	}
+	require.NoError(t, writeLegend(&b))
 	text := b.String()
 	for _, v := range verdicts {
 		assert.Contains(t, text, "\n"+v.name+": trained on ")
@@ -90,7 +101,7 @@ func checkREADME(t *testing.T, verdicts []verdict) {
 
 	var b bytes.Buffer
 	for _, v := range verdicts {
-		v.writeTable(&b)
+		require.NoError(t, writeTable(&b, v))
 	}
 	paths := regexp.MustCompile(`\n  report of .*\n`)
 	spread := regexp.MustCompile(`[01]\.\d{3} `)
@@ -100,7 +111,9 @@ func checkREADME(t *testing.T, verdicts []verdict) {
 
 func checkLines(t *testing.T, verdicts []verdict) {
 	var b bytes.Buffer
-	require.NoError(t, writeLines(&b, verdicts))
+	for _, v := range verdicts {
+		require.NoError(t, writeLines(&b, v))
+	}
 	lines := strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n")
 	require.Len(t, lines, 6)
 	for i, text := range lines {

@@ -15,6 +15,13 @@ const (
 	suspectTemperature = 0.9
 )
 
+// The suspects.
+const (
+	served  = "served"
+	diluted = "diluted"
+	control = "control"
+)
+
 // A diet is what a suspect is trained on.
 type diet struct {
 	name  string // of the suspect

@@ -26,26 +26,25 @@ in which nothing was served, is a negative control. corrected: for all lines of 
 the null law %s decoy keys lie.
 `
 
-// writeTables writes a table for each suspect.
-func writeTables(w io.Writer, verdicts []verdict) error {
-	var b bytes.Buffer
-	for _, v := range verdicts {
-		v.writeTable(&b)
-	}
-	fmt.Fprintf(&b, legend, alpha, grouped(decoys))
-	_, err := w.Write(b.Bytes())
+// writeLegend explains the tables before it.
+func writeLegend(w io.Writer) error {
+	_, err := fmt.Fprintf(w, legend, alpha, grouped(decoys))
 	return err
 }
 
 const row = "  %-11s %6s %8s %10s %7s %7s  %-20s  %s\n"
 
-func (v verdict) writeTable(b *bytes.Buffer) {
-	fmt.Fprintf(b, "\n%s: trained on %s\n\n", v.name, v.what)
-	fmt.Fprintf(b, row, "key", "scored", "log10 p", "corrected", "effect", "spread", "would have detected", "null hypothesis")
+// writeTable writes the table of a suspect.
+func writeTable(w io.Writer, v verdict) error {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "\n%s: trained on %s\n\n", v.name, v.what)
+	fmt.Fprintf(&b, row, "key", "scored", "log10 p", "corrected", "effect", "spread", "would have detected", "null hypothesis")
 	for _, f := range v.report.Findings {
-		writeRow(b, f)
+		writeRow(&b, f)
 	}
-	fmt.Fprintf(b, "\n  report of %d answers: %s\n", v.report.Answers.Complete, v.path)
+	fmt.Fprintf(&b, "\n  report of %d answers: %s\n", v.report.Answers.Complete, v.path)
+	_, err := w.Write(b.Bytes())
+	return err
 }
 
 func writeRow(b *bytes.Buffer, f verify.Finding) {

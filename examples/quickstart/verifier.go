@@ -46,7 +46,7 @@ func newVerifier(s *shelf, marks []verify.Opened, l luck, clock collect.Clock, f
 	if err := v.write(v.frame, frameFile); err != nil {
 		return nil, err
 	}
-	v.nonce = verify.Nonce{Value: l.bytes(), Source: "-seed of the quickstart; in earnest a public beacon"}
+	v.nonce = verify.Nonce{Value: l.bytes(), Source: "this demonstration, which follows from -seed (a real one comes from a public beacon)"}
 	return v, nil
 }
 
