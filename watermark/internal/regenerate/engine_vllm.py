@@ -6,7 +6,7 @@ import torch
 
 import releases
 import toy
-from rows import both, f32
+from rows import both, f32, from_f32
 
 VERSION = "0.33.0"
 
@@ -116,25 +116,18 @@ def skips(config, prompt, completion):
 
 def steps(row):
     """Recomputes uniforms and choices; `repeated` depends on the text before, which rows lack."""
-    out = dict(row)
-    out.pop("u_b_f32", None), out.pop("choice_b", None)
+    out = {name: value for name, value in row.items() if name not in ("u_b_f32", "choice_b")}
     key = int(row["key"])
     subkeys = {"a": key}
     if row["algorithm"] == "dual_key_gumbel":
         subkeys = {side: marks.derive_watermark_key(key, b"key_" + side.encode()) for side in "ab"}
-    contexts, logits = torch.tensor([row["context"]]), toy.dense(row["candidates"], decode(row["logits_f32"]), max(row["candidates"]) + 1)
+    contexts, logits = torch.tensor([row["context"]]), toy.dense(row["candidates"], [from_f32(b) for b in row["logits_f32"]], max(row["candidates"]) + 1)
     for side, subkey in subkeys.items():
         marker = marks.GumbelWatermarker(subkey, row["context_width"])
         u = marker.prf.uniform(contexts, torch.tensor([row["candidates"]]))[0]
         out[f"u_{side}_f32"] = [f32(x) for x in u.tolist()]
         out[f"choice_{side}"] = marker.sample(logits, contexts).token_ids.item()
     return out
-
-
-def decode(bits):
-    from rows import from_f32
-
-    return [from_f32(b) for b in bits]
 
 
 FILES = {"vllm_keys": keys, "vllm_prf": prf, "vllm_tails": tails, "vllm_texts": texts, "vllm_steps": steps}
