@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dyetrace/dyetrace/watermark"
+	"github.com/dyetrace/dyetrace/watermark/internal/conformance"
 	"github.com/dyetrace/dyetrace/watermark/tail"
 )
 
@@ -91,9 +92,9 @@ func TestAgainstNaive(t *testing.T) {
 			c.KeyB, c.MixingProbability = NewKey(testKeyB), 0.05+0.9*r.Float64()
 		}
 		most := []int{MaxContexts, 1 + r.IntN(40)}[r.IntN(2)]
-		text := watermark.Text{Tokens: randomTokens(r, r.IntN(100), 3), PromptKnown: true}
+		text := watermark.Text{Tokens: conformance.RandomTokens(r, r.IntN(100), 3), PromptKnown: true}
 		if r.IntN(3) > 0 {
-			text.Prompt = randomTokens(r, r.IntN(9), 3)
+			text.Prompt = conformance.RandomTokens(r, r.IntN(9), 3)
 		}
 		got, err := Detect(c, DetectorOptions{MaxContexts: most}, text)
 		require.NoError(t, err)
@@ -123,7 +124,7 @@ func TestOneDetectorManyTexts(t *testing.T) {
 	d, err := NewDetector(c, DetectorOptions{})
 	require.NoError(t, err)
 	for range 300 {
-		text := watermark.Text{Tokens: randomTokens(r, r.IntN(200), 4), Prompt: randomTokens(r, r.IntN(3), 4), PromptKnown: r.IntN(2) == 0}
+		text := watermark.Text{Tokens: conformance.RandomTokens(r, r.IntN(200), 4), Prompt: conformance.RandomTokens(r, r.IntN(3), 4), PromptKnown: r.IntN(2) == 0}
 		got, err := d.Detect(text)
 		require.NoError(t, err)
 		want, err := Detect(c, DetectorOptions{}, text)
@@ -190,15 +191,7 @@ func marked(t testing.TB, w *watermark.Watermark, prompt []watermark.Token, n in
 	t.Helper()
 	s, err := w.NewSession(watermark.SessionOptions{Seed: watermark.SeedOf(9), Prompt: prompt})
 	require.NoError(t, err)
-	ids, logits := sparse50()
-	var tokens []watermark.Token
-	for range n {
-		token, err := s.Sample(ids, logits)
-		require.NoError(t, err)
-		accept(t, s, token)
-		tokens = append(tokens, token)
-	}
-	return tokens
+	return conformance.Write(t, s, n)
 }
 
 // TestMarkedTextIsFound: with the prompt, without it, and over a corpus that skips the
@@ -237,7 +230,7 @@ func TestRightBWrongA(t *testing.T) {
 	for j := range 20 {
 		decoy, err := w.Decoy([32]byte{1}, j).Detect(text)
 		require.NoError(t, err)
-		assert.Greater(t, decoy.LogP, falseAlarm)
+		assert.Greater(t, decoy.LogP, conformance.FalseAlarm)
 	}
 }
 
@@ -258,27 +251,7 @@ func TestSearch(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, author.Name, matches[0].Name)
 	assert.Less(t, matches[0].LogPFamily, -20.0)
-	assert.Greater(t, matches[1].LogPFamily, falseAlarm)
-}
-
-// templates are texts of about 200 tokens that repeat a form with other fillers, as
-// mails, tables, logs, code and licences do.
-func templates(seed uint64, n int) [][]watermark.Token {
-	texts := make([][]watermark.Token, n)
-	for i := range texts {
-		r := rand.New(rand.NewPCG(seed, uint64(i)))
-		form := randomTokens(r, 8+r.IntN(30), 49152)
-		for len(texts[i]) < 200 {
-			row := slices.Clone(form)
-			for j := range row {
-				if r.IntN(6) == 0 {
-					row[j] = r.Int32N(200)
-				}
-			}
-			texts[i] = append(texts[i], row...)
-		}
-	}
-	return texts
+	assert.Greater(t, matches[1].LogPFamily, conformance.FalseAlarm)
 }
 
 // TestCalibration: of 200 texts under each of 100 keys, at most 1 % have p < 0.01.
@@ -290,7 +263,7 @@ func templates(seed uint64, n int) [][]watermark.Token {
 // Mutants that fail: contexts counted each time, the combined score as the larger of the
 // two keys'.
 func TestCalibration(t *testing.T) {
-	texts := templates(1, 200)
+	texts := conformance.Forms(1, 200)
 	for _, c := range []Config{{}, {ContextWindow: 1, KeyB: NewKey(testKeyB)}} {
 		const keys = 100
 		low, ownLow := 0, 0
@@ -324,19 +297,11 @@ func TestCalibration(t *testing.T) {
 			}
 		}
 		share := float64(low) / float64(keys*len(texts))
-		assert.Greater(t, -keys*divergence(share, 0.01), falseAlarm, "%v: %.4f of p-values are below 0.01", c, share)
-		assertAtMost(t, ownLow, own, 0.01)
+		assert.Greater(t, -keys*conformance.Divergence(share, 0.01), conformance.FalseAlarm, "%v: %.4f of p-values are below 0.01", c, share)
+		conformance.AtMost(t, ownLow, own, 0.01)
 		t.Logf("window %d, key B %v: %.4f of texts under %d keys, %.4f of texts with keys of their own",
 			c.resolved().ContextWindow, !c.KeyB.IsZero(), share, keys, float64(ownLow)/own)
 	}
-}
-
-// divergence returns KL(q, p) for q > p, else 0.
-func divergence(q, p float64) float64 {
-	if q <= p {
-		return 0
-	}
-	return q*math.Log(q/p) + (1-q)*math.Log((1-q)/(1-p))
 }
 
 // TestUnits: what is scored unit by unit, short contexts and all, adds up to what a

@@ -10,15 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dyetrace/dyetrace/watermark"
+	"github.com/dyetrace/dyetrace/watermark/internal/conformance"
 )
-
-func randomTokens(r *rand.Rand, n int, vocabulary int32) []watermark.Token {
-	tokens := make([]watermark.Token, n)
-	for i := range tokens {
-		tokens[i] = r.Int32N(vocabulary)
-	}
-	return tokens
-}
 
 func contextHash(context []watermark.Token) uint64 {
 	r := newSource(Config{Key: NewKey(testKey)}.resolved()).open()
@@ -34,7 +27,7 @@ func TestMarkedList(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 400 {
 		c := Config{Key: NewKey(testKey), ContextWindow: 1 + r.IntN(5), MaxProbability: 0.7}
-		prompt := randomTokens(r, r.IntN(6), 3)
+		prompt := conformance.RandomTokens(r, r.IntN(6), 3)
 		s := newSession(t, c, watermark.SessionOptions{Prompt: prompt})
 		history := slices.Clone(prompt)
 		lists := [][]uint64{nil} // after each token of the answer
@@ -59,7 +52,7 @@ func TestMarkedList(t *testing.T) {
 				list = append(slices.Clip(list), contextHash(context))
 			}
 			token := r.Int32N(3)
-			accept(t, s, token)
+			conformance.Accept(t, s, token)
 			history, lists = append(history, token), append(lists, list)
 		}
 	}
@@ -69,11 +62,11 @@ func TestMarkedList(t *testing.T) {
 // marked later.
 func TestForcedTokens(t *testing.T) {
 	s := newSession(t, Config{Key: NewKey(testKey), ContextWindow: 1}, watermark.SessionOptions{})
-	accept(t, s, 7, 7, 7)
+	conformance.Accept(t, s, 7, 7, 7)
 	assert.True(t, s.Marked())
 	_, err := s.Sample(nil, []float32{0, 0})
 	require.NoError(t, err)
-	accept(t, s, 7)
+	conformance.Accept(t, s, 7)
 	assert.False(t, s.Marked())
 }
 
@@ -84,7 +77,7 @@ func TestLimit(t *testing.T) {
 		require.Equal(t, i < maxMarked, s.Marked(), "position %d", i)
 		_, err := s.Sample([]watermark.Token{1, 2}, []float32{0, 0})
 		require.NoError(t, err)
-		accept(t, s, i)
+		conformance.Accept(t, s, i)
 	}
 }
 
@@ -95,7 +88,7 @@ func collision(t *testing.T) (a, b []watermark.Token) {
 	reader := newSource(Config{Key: NewKey(testKey)}.resolved()).open()
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 1 << 20 {
-		context := randomTokens(r, 2, 49152)
+		context := conformance.RandomTokens(r, 2, 49152)
 		reader.seek(context)
 		if other := seen[reader.context]; other != nil && !slices.Equal(other, context) {
 			return other, context
@@ -115,8 +108,8 @@ func TestCollision(t *testing.T) {
 	require.True(t, s.Marked())
 	_, err := s.Sample(nil, []float32{0, 0})
 	require.NoError(t, err)
-	accept(t, s, 5)
-	accept(t, s, b...)
+	conformance.Accept(t, s, 5)
+	conformance.Accept(t, s, b...)
 	assert.False(t, s.Marked())
 
 	text := watermark.Text{Prompt: a, PromptKnown: true, Tokens: slices.Concat([]watermark.Token{5}, b, []watermark.Token{6})}
@@ -138,7 +131,7 @@ func TestGate(t *testing.T) {
 		s := newSession(t, Config{Key: NewKey(testKey), ContextWindow: 1, MaxProbability: x.most}, watermark.SessionOptions{Prompt: []watermark.Token{3}})
 		_, err := s.Sample(nil, []float32{0, x.other})
 		require.NoError(t, err)
-		accept(t, s, 3)
+		conformance.Accept(t, s, 3)
 		assert.Equal(t, x.want, !s.Marked(), "%v: the context was marked before", x)
 	}
 }
@@ -149,7 +142,7 @@ func TestPruning(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	for round := range 300 {
 		c := Config{Key: NewKey(r.Uint64()), KeyB: NewKey(r.Uint64())}
-		context := randomTokens(r, 4, 50000)
+		context := conformance.RandomTokens(r, 4, 50000)
 		s := newSession(t, c, watermark.SessionOptions{Prompt: context})
 		reader := newSource(c.resolved()).open()
 		stream := reader.seek(context)
@@ -177,7 +170,7 @@ func TestPruning(t *testing.T) {
 		for i := range ids {
 			ids[i] = watermark.Token(i)
 		}
-		ids, logits = shuffled(ids, logits)
+		ids, logits = conformance.Reversed(ids, logits)
 		got, err = s.Sample(ids, logits)
 		require.NoError(t, err)
 		require.Equal(t, want, got, "round %d, reversed", round)
@@ -210,7 +203,7 @@ func TestTies(t *testing.T) {
 
 // TestNoAllocation of sessions in their steady state.
 func TestNoAllocation(t *testing.T) {
-	ids, logits := sparse50()
+	ids, logits := conformance.Sparse50()
 	s := newSession(t, Config{Key: NewKey(testKey), KeyB: NewKey(testKeyB), MaxProbability: 0.9}, watermark.SessionOptions{Prompt: []watermark.Token{1}})
 	i := watermark.Token(0)
 	assert.Zero(t, testing.AllocsPerRun(100, func() {

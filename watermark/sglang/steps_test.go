@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dyetrace/dyetrace/watermark"
+	"github.com/dyetrace/dyetrace/watermark/internal/conformance"
 )
 
 type stepRow struct {
@@ -39,8 +40,8 @@ func (r stepRow) config(t *testing.T) Config {
 }
 
 func TestVectorsSteps(t *testing.T) {
-	for i, r := range rows[stepRow](t, "sglang_steps.jsonl") {
-		logits := float32s(t, r.Logits...)
+	for i, r := range conformance.Rows[stepRow](t, "sglang_steps.jsonl") {
+		logits := conformance.Float32s(t, r.Logits)
 		checkProbabilities(t, r, logits)
 		c := r.config(t)
 		reader := newSource(c.resolved()).open()
@@ -69,8 +70,8 @@ func checkProbabilities(t *testing.T, r stepRow, logits []float32) {
 	for _, l := range logits {
 		total += math.Exp(float64(l - top))
 	}
-	for j, want := range float32s(t, r.Probs...) {
-		assertNear(t, float64(want), float64(probability(logits[j], top, total)), probabilityTolerance, "probability")
+	for j, want := range conformance.Float32s(t, r.Probs) {
+		conformance.Near(t, float64(want), float64(probability(logits[j], top, total)), probabilityTolerance, "probability")
 	}
 }
 
@@ -79,7 +80,7 @@ func (r stepRow) session(t *testing.T, c Config, seed uint64) *watermark.Session
 	// Half of the context is the prompt's: windows reach into it.
 	half := len(r.Context) / 2
 	s := newSession(t, c, watermark.SessionOptions{Seed: watermark.SeedOf(seed), Prompt: r.Context[:half]})
-	accept(t, s, r.Context[half:]...)
+	conformance.Accept(t, s, r.Context[half:]...)
 	require.True(t, s.Marked())
 	return s
 }
@@ -89,15 +90,7 @@ func (r stepRow) session(t *testing.T, c Config, seed uint64) *watermark.Session
 func choose(t *testing.T, r stepRow, c Config, logits []float32) watermark.Token {
 	t.Helper()
 	s := r.session(t, c, 1)
-	got, err := s.Sample(r.Candidates, logits)
-	require.NoError(t, err)
-	ids, other := shuffled(r.Candidates, logits)
-	again, err := s.Sample(ids, other)
-	require.NoError(t, err)
-	assert.Equal(t, got, again)
-	dense, err := s.Sample(nil, denseRow(r.Candidates, logits))
-	require.NoError(t, err)
-	assert.Equal(t, got, dense)
+	got := conformance.Choose(t, s, r.Candidates, logits)
 
 	added := make([]float32, len(logits))
 	then, err := s.Perturb(r.Candidates, added)
@@ -116,27 +109,16 @@ func choose(t *testing.T, r stepRow, c Config, logits []float32) watermark.Token
 	return got
 }
 
-func denseRow(ids []watermark.Token, logits []float32) []float32 {
-	row := make([]float32, slices.Max(ids)+1)
-	for i := range row {
-		row[i] = minusInfinity
-	}
-	for i, t := range ids {
-		row[t] = logits[i]
-	}
-	return row
-}
-
 // checkPlain: the gate is closed, and a session draws what the request's seed draws.
 func checkPlain(t *testing.T, r stepRow, c Config, logits []float32) {
 	t.Helper()
-	require.Greater(t, float64(slices.Max(float32s(t, r.Probs...))), r.MaxProbability, "unmarked by the gate")
+	require.Greater(t, float64(slices.Max(conformance.Float32s(t, r.Probs))), r.MaxProbability, "unmarked by the gate")
 	for seed := range uint64(5) {
 		got, err := r.session(t, c, seed+1).Sample(r.Candidates, logits)
 		require.NoError(t, err)
 		half := len(r.Context) / 2
 		off := newSession(t, c, watermark.SessionOptions{Seed: watermark.SeedOf(seed + 1), Prompt: r.Context[:half], Off: true})
-		accept(t, off, r.Context[half:]...)
+		conformance.Accept(t, off, r.Context[half:]...)
 		want, err := off.Sample(r.Candidates, logits)
 		require.NoError(t, err)
 		assert.Equal(t, want, got)
@@ -147,7 +129,7 @@ func checkPlain(t *testing.T, r stepRow, c Config, logits []float32) {
 // session that has seen it up to there choose its next token. Positions before are drawn
 // as the trace says, so that the session remembers the same contexts.
 func TestVectorsStepsInTheirTexts(t *testing.T) {
-	steps, texts := rows[stepRow](t, "sglang_steps.jsonl"), rows[textRow](t, "sglang_texts.jsonl")
+	steps, texts := conformance.Rows[stepRow](t, "sglang_steps.jsonl"), conformance.Rows[textRow](t, "sglang_texts.jsonl")
 	found := 0
 	for _, r := range steps {
 		for _, x := range texts {
@@ -163,9 +145,9 @@ func TestVectorsStepsInTheirTexts(t *testing.T) {
 				}
 				_, err := s.Sample([]watermark.Token{1, 2}, even)
 				require.NoError(t, err)
-				accept(t, s, token)
+				conformance.Accept(t, s, token)
 			}
-			got, err := s.Sample(r.Candidates, float32s(t, r.Logits...))
+			got, err := s.Sample(r.Candidates, conformance.Float32s(t, r.Logits))
 			require.NoError(t, err)
 			if r.Forced {
 				assert.Equal(t, x.Completion[r.Pos], got, "%s position %d", x.ID, r.Pos)

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dyetrace/dyetrace/watermark"
+	"github.com/dyetrace/dyetrace/watermark/internal/conformance"
 	"github.com/dyetrace/dyetrace/watermark/tail"
 )
 
@@ -43,7 +44,7 @@ type keyRow struct {
 }
 
 func TestVectorsKeys(t *testing.T) {
-	for _, r := range rows[keyRow](t, "sglang_keys.jsonl") {
+	for _, r := range conformance.Rows[keyRow](t, "sglang_keys.jsonl") {
 		c, err := ParseConfig([]byte(`{"key": ` + string(r.Input) + `}`))
 		assert.Equal(t, r.OK, err == nil, "%s: %v", r.Input, err)
 		var text string
@@ -79,9 +80,9 @@ type prfRow struct {
 }
 
 func TestVectorsPRF(t *testing.T) {
-	for i, r := range rows[prfRow](t, "sglang_prf.jsonl") {
+	for i, r := range conformance.Rows[prfRow](t, "sglang_prf.jsonl") {
 		c := Config{Key: parseKey(t, r.Key), KeyB: parseKey(t, r.KeyB), ContextWindow: len(r.Context), MixingProbability: r.MixingProbability}
-		assert.Equal(t, integer(t, r.KeyInt), c.Key.secret.Value())
+		assert.Equal(t, conformance.Uint64(t, r.KeyInt), c.Key.secret.Value())
 		require.NoError(t, c.check())
 		source := newSource(c.resolved())
 		assert.Equal(t, r.MixingThreshold, source.threshold)
@@ -92,14 +93,14 @@ func TestVectorsPRF(t *testing.T) {
 		assert.Equal(t, r.UseKeyA, place.Stream == 0, "row %d", i)
 		assert.Equal(t, r.Coin, reader.toss())
 		assert.Equal(t, uint64(r.TokenHash)<<32, reader.Word(0, r.Token))
-		assert.Equal(t, float32s(t, r.LogU)[0], logUniform(r.TokenHash), "row %d", i)
-		want := float(t, r.ScoreF64, r.Score)
-		assertNear(t, want, gated{1}.Score(reader, watermark.Place{}, r.Token), scoreTolerance, "score")
+		assert.Equal(t, conformance.Float32(t, r.LogU), logUniform(r.TokenHash), "row %d", i)
+		want := conformance.BothFloat64(t, r.ScoreF64, r.Score)
+		conformance.Near(t, want, gated{1}.Score(reader, watermark.Place{}, r.Token), scoreTolerance, "score")
 
 		single := Config{Key: c.Key, ContextWindow: c.ContextWindow}
 		scores := make([]float64, 1)
 		require.True(t, newMark(t, single).Scores(r.Context, []watermark.Token{r.Token}, scores))
-		assertNear(t, want, scores[0], scoreTolerance, "score of the mark")
+		conformance.Near(t, want, scores[0], scoreTolerance, "score of the mark")
 		swapped := Config{Key: c.KeyB, KeyB: c.Key}
 		other := newSource(swapped.resolved()).open()
 		other.Seek(r.Context)
@@ -115,8 +116,8 @@ type tailRow struct {
 }
 
 func TestVectorsTails(t *testing.T) {
-	for _, r := range rows[tailRow](t, "sglang_tails.jsonl") {
-		assertLogP(t, float(t, r.LogPF64, r.LogP), tail.Gamma(r.Score, float64(r.Shape)), "tail")
+	for _, r := range conformance.Rows[tailRow](t, "sglang_tails.jsonl") {
+		assertLogP(t, conformance.BothFloat64(t, r.LogPF64, r.LogP), tail.Gamma(r.Score, float64(r.Shape)), "tail")
 	}
 }
 
@@ -126,19 +127,8 @@ func assertLogP(t *testing.T, want, got float64, what string) {
 }
 
 type textRow struct {
-	ID            string            `json:"id"`
-	Kind          string            `json:"kind"`
-	Engine        string            `json:"engine"`
-	EngineVersion string            `json:"engine_version"`
-	Config        json.RawMessage   `json:"config"`
-	Model         string            `json:"model"`
-	VocabSize     int               `json:"vocab_size"`
-	Temperature   float64           `json:"temperature"`
-	TopK          int               `json:"top_k"`
-	Prompt        []watermark.Token `json:"prompt_ids"`
-	Completion    []watermark.Token `json:"completion_ids"`
-	Trace         string            `json:"trace"`
-	Detect        []detectRow       `json:"detect"`
+	conformance.Text
+	Detect []detectRow `json:"detect"`
 }
 
 type detectRow struct {
@@ -196,21 +186,6 @@ func (d detectRow) text(r textRow) watermark.Text {
 	return x
 }
 
-// check fails for tags that are not known here.
-func (r textRow) check(t *testing.T) {
-	switch r.Kind {
-	case "marked", "edge", "long":
-		require.Equal(t, "sglang", r.Engine)
-		require.Equal(t, "0.5.23", r.EngineVersion)
-	case "unmarked":
-		require.Equal(t, "none", r.Engine)
-		require.Empty(t, r.EngineVersion)
-	default:
-		t.Fatalf("%s: unknown kind %q", r.ID, r.Kind)
-	}
-	require.NotEmpty(t, r.Detect, r.ID)
-}
-
 // checkLabel holds a detector's parameters to its label.
 func (d detectRow) checkLabel(t *testing.T, r textRow) {
 	if d.Label == "any" {
@@ -242,8 +217,9 @@ func (d detectRow) checkLabel(t *testing.T, r textRow) {
 
 func TestVectorsTexts(t *testing.T) {
 	compared := 0
-	for _, r := range rows[textRow](t, "sglang_texts.jsonl") {
-		r.check(t)
+	for _, r := range conformance.Rows[textRow](t, "sglang_texts.jsonl") {
+		r.Check(t, "sglang", "0.5.23")
+		require.NotEmpty(t, r.Detect, r.ID)
 		for _, d := range r.Detect {
 			d.checkLabel(t, r)
 			compareDetection(t, r, d)
@@ -287,11 +263,11 @@ func compareStatistic(t *testing.T, want *statisticRow, got *Statistic, what str
 		return
 	}
 	assert.Equal(t, want.N, got.N, what)
-	assertNear(t, float(t, want.ScoreF64, want.Score), got.Score, scoreTolerance, what+" score")
+	conformance.Near(t, conformance.BothFloat64(t, want.ScoreF64, want.Score), got.Score, scoreTolerance, what+" score")
 	// z is a difference: its tolerance is that of the score.
-	assert.InDelta(t, float(t, want.ZScoreF64, want.ZScore), got.ZScore, scoreTolerance*(1+want.Score), what+" z")
-	assertNear(t, float(t, want.PValueF64, want.PValue), got.PValue, pTolerance, what+" p")
-	assertLogP(t, float(t, want.LogPValueF64, want.LogPValue), got.LogPValue, what)
+	assert.InDelta(t, conformance.BothFloat64(t, want.ZScoreF64, want.ZScore), got.ZScore, scoreTolerance*(1+want.Score), what+" z")
+	conformance.Near(t, conformance.BothFloat64(t, want.PValueF64, want.PValue), got.PValue, pTolerance, what+" p")
+	assertLogP(t, conformance.BothFloat64(t, want.LogPValueF64, want.LogPValue), got.LogPValue, what)
 }
 
 // TestVectorsTraces replays what the generator did: a session is marked where, and
@@ -300,7 +276,7 @@ func compareStatistic(t *testing.T, want *statisticRow, got *Statistic, what str
 // token that is certain is drawn in its stead.
 func TestVectorsTraces(t *testing.T) {
 	replayed := 0
-	for _, r := range rows[textRow](t, "sglang_texts.jsonl") {
+	for _, r := range conformance.Rows[textRow](t, "sglang_texts.jsonl") {
 		if r.Kind == "unmarked" {
 			assert.Equal(t, strings.Repeat("-", len(r.Completion)), r.Trace)
 			continue
@@ -340,7 +316,7 @@ func replay(t *testing.T, c Config, r textRow) {
 		}
 		_, err := s.Sample([]watermark.Token{1, 2}, logits)
 		require.NoError(t, err)
-		accept(t, s, token)
+		conformance.Accept(t, s, token)
 		history = append(history, token)
 	}
 }

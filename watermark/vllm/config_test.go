@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dyetrace/dyetrace/watermark"
+	"github.com/dyetrace/dyetrace/watermark/internal/conformance"
 )
 
 func TestParseConfig(t *testing.T) {
@@ -154,7 +155,7 @@ func TestDecoys(t *testing.T) {
 			r, err := decoy.Detect(text)
 			require.NoError(t, err)
 			assert.Equal(t, own.Scored, r.Scored)
-			assert.Greater(t, r.LogP, falseAlarm)
+			assert.Greater(t, r.LogP, conformance.FalseAlarm)
 			assert.NotEqual(t, w.ID(), decoy.ID())
 		}
 	}
@@ -166,13 +167,5 @@ func marked(t testing.TB, w *watermark.Watermark, n int) []watermark.Token {
 	t.Helper()
 	s, err := w.NewSession(watermark.SessionOptions{Seed: watermark.SeedOf(9)})
 	require.NoError(t, err)
-	ids, logits := sparse50()
-	var tokens []watermark.Token
-	for range n {
-		token, err := s.Sample(ids, logits)
-		require.NoError(t, err)
-		accept(t, s, token)
-		tokens = append(tokens, token)
-	}
-	return tokens
+	return conformance.Write(t, s, n)
 }

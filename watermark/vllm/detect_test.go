@@ -3,13 +3,13 @@ package vllm
 import (
 	"math"
 	"math/rand/v2"
-	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/dyetrace/dyetrace/watermark"
+	"github.com/dyetrace/dyetrace/watermark/internal/conformance"
 )
 
 func TestDetectErrors(t *testing.T) {
@@ -62,7 +62,7 @@ func TestOneDetectorManyTexts(t *testing.T) {
 		d, err := NewDetector(c, o)
 		require.NoError(t, err)
 		for range 200 {
-			tokens := randomTokens(r, r.IntN(200), 4)
+			tokens := conformance.RandomTokens(r, r.IntN(200), 4)
 			got, err := d.Detect(tokens)
 			require.NoError(t, err)
 			want, err := Detect(c, o, tokens)
@@ -101,7 +101,7 @@ func TestSearch(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, author.Name, matches[0].Name)
 	assert.Less(t, matches[0].LogPFamily, -20.0)
-	assert.Greater(t, matches[1].LogPFamily, falseAlarm)
+	assert.Greater(t, matches[1].LogPFamily, conformance.FalseAlarm)
 }
 
 // Calibration. A text is a template that is repeated with other fillers, as mails,
@@ -109,33 +109,13 @@ func TestSearch(t *testing.T) {
 //
 // Mutants that fail: contexts counted each time in LogP, words shifted as signed.
 
-// templates are texts of about 200 tokens: each a run of fixed tokens with one in
-// six of them filled anew at each repetition.
-func templates(seed uint64, n int) [][]watermark.Token {
-	texts := make([][]watermark.Token, n)
-	for i := range texts {
-		r := rand.New(rand.NewPCG(seed, uint64(i)))
-		form := randomTokens(r, 8+r.IntN(30), 49152)
-		for len(texts[i]) < 200 {
-			row := slices.Clone(form)
-			for j := range row {
-				if r.IntN(6) == 0 {
-					row[j] = r.Int32N(200)
-				}
-			}
-			texts[i] = append(texts[i], row...)
-		}
-	}
-	return texts
-}
-
 // TestCalibration: of 200 texts under each of 100 keys, at most 1 % have p < 0.01.
 // Texts under one key share words, keys do not: the shares of keys are independent,
 // in [0, 1], and of mean at most 0.01, so that their sum exceeds x with probability
 // at most exp(−n·KL(x/n, 0.01)) (Hoeffding 1963). And with a key for each text all
 // texts are independent. False alarm of each: 1e-6.
 func TestCalibration(t *testing.T) {
-	texts := templates(1, 200)
+	texts := conformance.Forms(1, 200)
 	for _, c := range []Config{{}, {ContextWidth: 1, Algorithm: DualKeyGumbel}} {
 		const keys = 100
 		low, own, ownLow := 0, 0, 0
@@ -162,24 +142,16 @@ func TestCalibration(t *testing.T) {
 			}
 		}
 		share := float64(low) / float64(keys*len(texts))
-		assert.Greater(t, -keys*divergence(share, 0.01), falseAlarm, "%v: %.4f of p-values are below 0.01", c, share)
-		assertAtMost(t, ownLow, own, 0.01)
+		assert.Greater(t, -keys*conformance.Divergence(share, 0.01), conformance.FalseAlarm, "%v: %.4f of p-values are below 0.01", c, share)
+		conformance.AtMost(t, ownLow, own, 0.01)
 		t.Logf("%s width %d: %.4f of texts under %d keys, %.4f of texts with keys of their own", c.resolved().Algorithm, c.resolved().ContextWidth, share, keys, float64(ownLow)/float64(own))
 	}
-}
-
-// divergence returns KL(q, p) for q > p, else 0.
-func divergence(q, p float64) float64 {
-	if q <= p {
-		return 0
-	}
-	return q*math.Log(q/p) + (1-q)*math.Log((1-q)/(1-p))
 }
 
 // TestRepeatsConvict: the engine's figures with repeats counted are no p-values, which
 // is why LogP never counts them.
 func TestRepeatsConvict(t *testing.T) {
-	texts := templates(1, 200)
+	texts := conformance.Forms(1, 200)
 	low, n := 0, 0
 	r := rand.New(rand.NewPCG(7, 8))
 	for i := range 1000 {

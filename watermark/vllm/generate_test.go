@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dyetrace/dyetrace/watermark"
+	"github.com/dyetrace/dyetrace/watermark/internal/conformance"
 )
 
 // skips is the engine's rule, word for word: whether the generator leaves the mark
@@ -52,7 +53,7 @@ func TestSkipRule(t *testing.T) {
 			Key: NewKey(testKey), ContextWidth: 1 + r.IntN(5), DeduplicateContexts: []Scope{None, SingleTurn, All}[r.IntN(3)],
 			DeduplicateContextsMaxHistory: []int{Unlimited, 1 + r.IntN(30)}[r.IntN(2)],
 		}
-		prompt := randomTokens(r, r.IntN(40), 3)
+		prompt := conformance.RandomTokens(r, r.IntN(40), 3)
 		s := newSession(t, c, watermark.SessionOptions{Prompt: prompt})
 		var completion []watermark.Token
 		for range 60 {
@@ -63,28 +64,20 @@ func TestSkipRule(t *testing.T) {
 				continue
 			}
 			completion = append(completion, r.Int32N(3))
-			accept(t, s, completion[len(completion)-1])
+			conformance.Accept(t, s, completion[len(completion)-1])
 		}
 	}
-}
-
-func randomTokens(r *rand.Rand, n int, vocabulary int32) []watermark.Token {
-	tokens := make([]watermark.Token, n)
-	for i := range tokens {
-		tokens[i] = r.Int32N(vocabulary)
-	}
-	return tokens
 }
 
 // TestPromptStaysOutside: with every scope the same completion draws the same token
 // after any prompt.
 func TestPromptStaysOutside(t *testing.T) {
-	ids, logits := sparse50()
+	ids, logits := conformance.Sparse50()
 	for _, scope := range []Scope{None, SingleTurn, All} {
 		var first watermark.Token
 		for i, prompt := range [][]watermark.Token{nil, {1, 2, 3}, {9, 9, 9, 9, 9, 9, 9, 9}} {
 			s := newSession(t, Config{Key: NewKey(testKey), DeduplicateContexts: scope}, watermark.SessionOptions{Prompt: prompt})
-			accept(t, s, 11, 12, 13, 14)
+			conformance.Accept(t, s, 11, 12, 13, 14)
 			got, err := s.Sample(ids, logits)
 			require.NoError(t, err)
 			if i == 0 {
@@ -130,9 +123,9 @@ func TestPruning(t *testing.T) {
 		for i := range logits {
 			logits[i] = float32(r.NormFloat64() * spread)
 		}
-		context := append([]watermark.Token{-1, -1, -1, -1}, randomTokens(r, round%7, 50)...)
+		context := append([]watermark.Token{-1, -1, -1, -1}, conformance.RandomTokens(r, round%7, 50)...)
 		require.NoError(t, s.Rewind(0))
-		accept(t, s, context[4:]...)
+		conformance.Accept(t, s, context[4:]...)
 		reader.Seek(context[len(context)-4:])
 		want, best := watermark.Token(-1), minusInfinity
 		for i, l := range logits {
@@ -166,10 +159,10 @@ func TestCoarse(t *testing.T) {
 // TestRoles: in speculative decoding gumbel leaves drafts alone, and marks what
 // replaces them only if it is allowed to.
 func TestRoles(t *testing.T) {
-	ids, logits := sparse50()
+	ids, logits := conformance.Sparse50()
 	draw := func(c Config, opt watermark.SessionOptions) watermark.Token {
 		s := newSession(t, c, opt)
-		accept(t, s, 1, 2, 3, 4)
+		conformance.Accept(t, s, 1, 2, 3, 4)
 		got, err := s.Sample(ids, logits)
 		require.NoError(t, err)
 		added := make([]float32, len(logits))
@@ -203,12 +196,12 @@ func TestRoles(t *testing.T) {
 // TestRouteIsTheRequests: the share of key B is alpha over requests, and the route
 // of a position is the same however often it is drawn. False alarm: 1e-6.
 func TestRouteIsTheRequests(t *testing.T) {
-	ids, logits := sparse50()
+	ids, logits := conformance.Sparse50()
 	c := Config{Key: NewKey(testKey), Algorithm: DualKeyGumbel}
 	var choice [2]watermark.Token
 	for i, role := range []watermark.Role{watermark.Draft, watermark.Recovery} {
 		s := newSession(t, c, watermark.SessionOptions{Role: role})
-		accept(t, s, 1)
+		conformance.Accept(t, s, 1)
 		var err error
 		choice[i], err = s.Sample(ids, logits)
 		require.NoError(t, err)
@@ -218,7 +211,7 @@ func TestRouteIsTheRequests(t *testing.T) {
 	const requests = 4000
 	for seed := range uint64(requests) {
 		s := newSession(t, c, watermark.SessionOptions{Seed: watermark.SeedOf(seed + 1)})
-		accept(t, s, 1)
+		conformance.Accept(t, s, 1)
 		got, err := s.Sample(ids, logits)
 		require.NoError(t, err)
 		again, err := s.Sample(ids, logits)
@@ -234,7 +227,7 @@ func TestRouteIsTheRequests(t *testing.T) {
 
 // TestNoAllocation of sessions in their steady state.
 func TestNoAllocation(t *testing.T) {
-	ids, logits := sparse50()
+	ids, logits := conformance.Sparse50()
 	for _, algorithm := range []Algorithm{Gumbel, DualKeyGumbel} {
 		s := newSession(t, Config{Key: NewKey(testKey), Algorithm: algorithm}, watermark.SessionOptions{})
 		i := watermark.Token(0)

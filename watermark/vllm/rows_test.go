@@ -1,101 +1,24 @@
 package vllm
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"math"
-	"os"
-	"path/filepath"
-	"slices"
-	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/dyetrace/dyetrace/watermark"
+	"github.com/dyetrace/dyetrace/watermark/internal/conformance"
 	"github.com/dyetrace/dyetrace/watermark/tail"
 )
 
-// vectors is the folder of the engine's own results.
-func vectors() string {
-	if dir := os.Getenv("DYETRACE_VECTORS"); dir != "" {
-		return dir
-	}
-	return filepath.Join("testdata", "vectors")
-}
-
 // TestVectorFiles fails for a file of the engine that no test here reads.
 func TestVectorFiles(t *testing.T) {
-	known := []string{"vllm_keys.jsonl", "vllm_prf.jsonl", "vllm_steps.jsonl", "vllm_tails.jsonl", "vllm_texts.jsonl"}
-	files, err := filepath.Glob(filepath.Join(vectors(), "vllm_*"))
-	require.NoError(t, err)
-	if len(files) == 0 {
-		t.Skipf("no vllm_* in %s", vectors())
+	if conformance.Known(t, "vllm_*", "vllm_keys.jsonl", "vllm_prf.jsonl", "vllm_steps.jsonl", "vllm_tails.jsonl", "vllm_texts.jsonl") == 0 {
+		t.Skipf("no vllm_* in %s", conformance.Folder())
 	}
-	for _, f := range files {
-		assert.Contains(t, known, filepath.Base(f))
-	}
-}
-
-// rows reads a file of vectors; a field that Row lacks is a failure.
-func rows[Row any](t *testing.T, name string) []Row {
-	t.Helper()
-	f, err := os.Open(filepath.Join(vectors(), name))
-	if os.IsNotExist(err) {
-		t.Skipf("no %s in %s", name, vectors())
-	}
-	require.NoError(t, err)
-	defer f.Close()
-	var all []Row
-	lines := bufio.NewScanner(f)
-	lines.Buffer(nil, 1<<24)
-	for lines.Scan() {
-		var row Row
-		in := json.NewDecoder(bytes.NewReader(lines.Bytes()))
-		in.DisallowUnknownFields()
-		require.NoError(t, in.Decode(&row), "%s row %d", name, len(all))
-		all = append(all, row)
-	}
-	require.NoError(t, lines.Err())
-	require.NotEmpty(t, all)
-	t.Logf("%d rows of %s", len(all), name)
-	return all
-}
-
-func integer(t *testing.T, s string) uint64 {
-	t.Helper()
-	n, err := strconv.ParseUint(s, 10, 64)
-	require.NoError(t, err)
-	return n
-}
-
-// float returns the number of a field's bits, and checks that the field's readable
-// form is the same.
-func float(t *testing.T, bits string, readable float64) float64 {
-	t.Helper()
-	n, err := strconv.ParseUint(bits, 16, 64)
-	require.NoError(t, err)
-	assert.Equal(t, readable, math.Float64frombits(n))
-	return math.Float64frombits(n)
-}
-
-func float32s(t *testing.T, bits ...string) []float32 {
-	t.Helper()
-	out := make([]float32, len(bits))
-	for i, s := range bits {
-		n, err := strconv.ParseUint(s, 16, 32)
-		require.NoError(t, err)
-		out[i] = math.Float32frombits(uint32(n))
-	}
-	return out
-}
-
-// assertNear compares to a relative tolerance.
-func assertNear(t *testing.T, want, got, relative float64, what string) bool {
-	t.Helper()
-	return assert.LessOrEqual(t, math.Abs(got-want), relative*math.Abs(want)+math.SmallestNonzeroFloat64, "%s: %v, want %v", what, got, want)
 }
 
 var (
@@ -138,37 +61,11 @@ func newSession(t testing.TB, c Config, opt watermark.SessionOptions) *watermark
 	return s
 }
 
-func accept(t testing.TB, s *watermark.Session, tokens ...watermark.Token) {
-	t.Helper()
-	for _, x := range tokens {
-		require.NoError(t, s.Accept(x))
-	}
-}
-
-// shuffled returns candidates and logits in another order.
-func shuffled(ids []watermark.Token, logits []float32) ([]watermark.Token, []float32) {
-	ids, logits = slices.Clone(ids), slices.Clone(logits)
-	slices.Reverse(ids)
-	slices.Reverse(logits)
-	return ids, logits
-}
-
 const testKey = 0x9E1D_7C55_0A3B_F2C6
-
-// falseAlarm is ln of the rate at which a statistical assertion fails although what
-// it asserts is true.
-var falseAlarm = math.Log(1e-6)
-
-// assertAtMost checks that an event of probability at most p, seen k times in n
-// independent trials, was not seen too often.
-func assertAtMost(t testing.TB, k, n int, p float64) {
-	t.Helper()
-	assert.Greater(t, tail.Binomial(int64(k), int64(n), p), falseAlarm, "%d of %d, want about %.1f or fewer", k, n, p*float64(n))
-}
 
 // assertBinomial checks both sides, with half the rate for each.
 func assertBinomial(t testing.TB, k, n int, p float64) {
 	t.Helper()
-	assert.Greater(t, tail.Binomial(int64(k), int64(n), p), falseAlarm-math.Ln2, "%d of %d, want about %.1f", k, n, p*float64(n))
-	assert.Greater(t, tail.Binomial(int64(n-k), int64(n), 1-p), falseAlarm-math.Ln2, "%d of %d, want about %.1f", k, n, p*float64(n))
+	assert.Greater(t, tail.Binomial(int64(k), int64(n), p), conformance.FalseAlarm-math.Ln2, "%d of %d, want about %.1f", k, n, p*float64(n))
+	assert.Greater(t, tail.Binomial(int64(n-k), int64(n), 1-p), conformance.FalseAlarm-math.Ln2, "%d of %d, want about %.1f", k, n, p*float64(n))
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dyetrace/dyetrace/watermark"
+	"github.com/dyetrace/dyetrace/watermark/internal/conformance"
 )
 
 type stepRow struct {
@@ -30,7 +31,7 @@ type stepRow struct {
 // config marks every position, whatever the generator's scope: which positions it
 // skips is for TestVectorsTraces and for the text that the row was taken from.
 func (r stepRow) config(t *testing.T) Config {
-	return Config{Key: NewKey(integer(t, r.Key)), Algorithm: r.Algorithm, ContextWidth: r.ContextWidth, DeduplicateContexts: None}
+	return Config{Key: NewKey(conformance.Uint64(t, r.Key)), Algorithm: r.Algorithm, ContextWidth: r.ContextWidth, DeduplicateContexts: None}
 }
 
 // completion returns the context without what stands before the start.
@@ -39,7 +40,7 @@ func (r stepRow) completion() []watermark.Token {
 }
 
 func TestVectorsSteps(t *testing.T) {
-	for i, r := range rows[stepRow](t, "vllm_steps.jsonl") {
+	for i, r := range conformance.Rows[stepRow](t, "vllm_steps.jsonl") {
 		require.Len(t, r.Context, r.ContextWidth)
 		checkUniforms(t, r)
 		switch r.Algorithm {
@@ -87,7 +88,7 @@ func checkUniforms(t *testing.T, r stepRow) {
 			continue
 		}
 		require.Len(t, bits, len(r.Candidates))
-		for j, u := range float32s(t, bits...) {
+		for j, u := range conformance.Float32s(t, bits) {
 			require.Equal(t, u, uniform(uint32(reader.Word(stream, r.Candidates[j])>>32)))
 		}
 	}
@@ -98,18 +99,10 @@ func checkUniforms(t *testing.T, r stepRow) {
 func choose(t *testing.T, r stepRow, c Config, role watermark.Role) watermark.Token {
 	t.Helper()
 	s := newSession(t, c, watermark.SessionOptions{Role: role, Prompt: []watermark.Token{7, 8, 9}})
-	accept(t, s, r.completion()...)
+	conformance.Accept(t, s, r.completion()...)
 	require.True(t, s.Marked())
-	logits := float32s(t, r.Logits...)
-	got, err := s.Sample(r.Candidates, logits)
-	require.NoError(t, err)
-	ids, other := shuffled(r.Candidates, logits)
-	again, err := s.Sample(ids, other)
-	require.NoError(t, err)
-	assert.Equal(t, got, again)
-	dense, err := s.Sample(nil, denseRow(r.Candidates, logits))
-	require.NoError(t, err)
-	assert.Equal(t, got, dense)
+	logits := conformance.Float32s(t, r.Logits)
+	got := conformance.Choose(t, s, r.Candidates, logits)
 
 	added := make([]float32, len(logits))
 	then, err := s.Perturb(r.Candidates, added)
@@ -124,22 +117,11 @@ func choose(t *testing.T, r stepRow, c Config, role watermark.Role) watermark.To
 	return got
 }
 
-func denseRow(ids []watermark.Token, logits []float32) []float32 {
-	row := make([]float32, slices.Max(ids)+1)
-	for i := range row {
-		row[i] = minusInfinity
-	}
-	for i, t := range ids {
-		row[t] = logits[i]
-	}
-	return row
-}
-
 // TestVectorsStepsInTheirTexts finds the text that each row was taken from, and
 // lets a session under the generator's own configuration, which has seen the text
 // up to there, choose its next token.
 func TestVectorsStepsInTheirTexts(t *testing.T) {
-	steps, texts := rows[stepRow](t, "vllm_steps.jsonl"), rows[textRow](t, "vllm_texts.jsonl")
+	steps, texts := conformance.Rows[stepRow](t, "vllm_steps.jsonl"), conformance.Rows[textRow](t, "vllm_texts.jsonl")
 	found := 0
 	for _, r := range steps {
 		for _, x := range texts {
@@ -148,13 +130,13 @@ func TestVectorsStepsInTheirTexts(t *testing.T) {
 			}
 			found++
 			s := newSession(t, configOf(t, x.Config), watermark.SessionOptions{Prompt: x.Prompt})
-			accept(t, s, x.Completion[:r.Pos]...)
+			conformance.Accept(t, s, x.Completion[:r.Pos]...)
 			require.Equal(t, !r.Repeated, s.Marked(), "%s position %d", x.ID, r.Pos)
 			if r.Repeated {
 				continue
 			}
 			require.NoError(t, s.SetRole(roleOf(x.Trace[r.Pos], r.Algorithm)))
-			got, err := s.Sample(r.Candidates, float32s(t, r.Logits...))
+			got, err := s.Sample(r.Candidates, conformance.Float32s(t, r.Logits))
 			require.NoError(t, err)
 			assert.Equal(t, x.Completion[r.Pos], got, "%s position %d", x.ID, r.Pos)
 		}

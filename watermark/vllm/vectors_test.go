@@ -1,7 +1,6 @@
 package vllm
 
 import (
-	"encoding/json"
 	"math"
 	"strconv"
 	"strings"
@@ -11,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dyetrace/dyetrace/watermark"
+	"github.com/dyetrace/dyetrace/watermark/internal/conformance"
 	"github.com/dyetrace/dyetrace/watermark/tail"
 )
 
@@ -44,9 +44,9 @@ type keyRow struct {
 }
 
 func TestVectorsKeys(t *testing.T) {
-	for _, r := range rows[keyRow](t, "vllm_keys.jsonl") {
-		assert.Equal(t, integer(t, r.KeyA), subKey("key_a", integer(t, r.Key)))
-		assert.Equal(t, integer(t, r.KeyB), subKey("key_b", integer(t, r.Key)))
+	for _, r := range conformance.Rows[keyRow](t, "vllm_keys.jsonl") {
+		assert.Equal(t, conformance.Uint64(t, r.KeyA), subKey("key_a", conformance.Uint64(t, r.Key)))
+		assert.Equal(t, conformance.Uint64(t, r.KeyB), subKey("key_b", conformance.Uint64(t, r.Key)))
 	}
 }
 
@@ -61,22 +61,22 @@ type prfRow struct {
 }
 
 func TestVectorsPRF(t *testing.T) {
-	for i, r := range rows[prfRow](t, "vllm_prf.jsonl") {
-		c := Config{Key: NewKey(integer(t, r.Key)), ContextWidth: len(r.Context)}
+	for i, r := range conformance.Rows[prfRow](t, "vllm_prf.jsonl") {
+		c := Config{Key: NewKey(conformance.Uint64(t, r.Key)), ContextWidth: len(r.Context)}
 		reader := newSource(c.resolved()).Open()
 		_, ok := reader.Seek(r.Context)
 		require.True(t, ok)
 		word := reader.Word(0, r.Token)
 		assert.Equal(t, uint64(r.Word)<<32, word, "row %d", i)
-		assert.Equal(t, float32s(t, r.U)[0], uniform(r.Word), "row %d", i)
-		want := float(t, r.ScoreF64, r.Score)
-		assertNear(t, want, single{}.Score(reader, watermark.Place{}, r.Token), scoreTolerance, "score")
+		assert.Equal(t, conformance.Float32(t, r.U), uniform(r.Word), "row %d", i)
+		want := conformance.BothFloat64(t, r.ScoreF64, r.Score)
+		conformance.Near(t, want, single{}.Score(reader, watermark.Place{}, r.Token), scoreTolerance, "score")
 		if c.ContextWidth > MaxContextWidth || r.Context[0] < 0 {
 			continue
 		}
 		scores := make([]float64, 1)
 		require.True(t, newMark(t, c).Scores(r.Context, []watermark.Token{r.Token}, scores))
-		assertNear(t, want, scores[0], scoreTolerance, "score of the mark")
+		conformance.Near(t, want, scores[0], scoreTolerance, "score of the mark")
 	}
 }
 
@@ -91,7 +91,7 @@ type tailRow struct {
 }
 
 func TestVectorsTails(t *testing.T) {
-	for i, r := range rows[tailRow](t, "vllm_tails.jsonl") {
+	for i, r := range conformance.Rows[tailRow](t, "vllm_tails.jsonl") {
 		var p float64
 		switch r.Function {
 		case "gamma_survival_integer_shape":
@@ -104,24 +104,13 @@ func TestVectorsTails(t *testing.T) {
 		default:
 			t.Fatalf("row %d: unknown function %q", i, r.Function)
 		}
-		assertNear(t, float(t, r.PF64, r.P), p, pTolerance, r.Function+" row "+strconv.Itoa(i))
+		conformance.Near(t, conformance.BothFloat64(t, r.PF64, r.P), p, pTolerance, r.Function+" row "+strconv.Itoa(i))
 	}
 }
 
 type textRow struct {
-	ID            string            `json:"id"`
-	Kind          string            `json:"kind"`
-	Engine        string            `json:"engine"`
-	EngineVersion string            `json:"engine_version"`
-	Config        json.RawMessage   `json:"config"`
-	Model         string            `json:"model"`
-	VocabSize     int               `json:"vocab_size"`
-	Temperature   float64           `json:"temperature"`
-	TopK          int               `json:"top_k"`
-	Prompt        []watermark.Token `json:"prompt_ids"`
-	Completion    []watermark.Token `json:"completion_ids"`
-	Trace         string            `json:"trace"`
-	Detect        []detectRow       `json:"detect"`
+	conformance.Text
+	Detect []detectRow `json:"detect"`
 }
 
 type detectRow struct {
@@ -142,22 +131,7 @@ type detectRow struct {
 }
 
 func (d detectRow) config(t *testing.T) Config {
-	return Config{Key: NewKey(integer(t, d.Detector.Key)), Algorithm: d.Detector.Algorithm, ContextWidth: d.Detector.ContextWidth, Alpha: d.Detector.Alpha}
-}
-
-// check fails for tags that are not known here.
-func (r textRow) check(t *testing.T) {
-	switch r.Kind {
-	case "marked", "edge", "long":
-		require.Equal(t, "vllm", r.Engine)
-		require.Equal(t, "0.33.0", r.EngineVersion)
-	case "unmarked":
-		require.Equal(t, "none", r.Engine)
-		require.Empty(t, r.EngineVersion)
-	default:
-		t.Fatalf("%s: unknown kind %q", r.ID, r.Kind)
-	}
-	require.NotEmpty(t, r.Detect, r.ID)
+	return Config{Key: NewKey(conformance.Uint64(t, d.Detector.Key)), Algorithm: d.Detector.Algorithm, ContextWidth: d.Detector.ContextWidth, Alpha: d.Detector.Alpha}
 }
 
 // checkLabel holds a detector's parameters to its label.
@@ -167,7 +141,7 @@ func (d detectRow) checkLabel(t *testing.T, r textRow) {
 		return
 	}
 	c := configOf(t, r.Config)
-	sameKey := integer(t, d.Detector.Key) == c.Key.secret.Value()
+	sameKey := conformance.Uint64(t, d.Detector.Key) == c.Key.secret.Value()
 	sameWidth := d.Detector.ContextWidth == c.ContextWidth
 	alpha, isAlpha := strings.CutPrefix(d.Label, "alpha-")
 	switch {
@@ -190,8 +164,9 @@ func (d detectRow) checkLabel(t *testing.T, r textRow) {
 
 func TestVectorsTexts(t *testing.T) {
 	compared := 0
-	for _, r := range rows[textRow](t, "vllm_texts.jsonl") {
-		r.check(t)
+	for _, r := range conformance.Rows[textRow](t, "vllm_texts.jsonl") {
+		r.Check(t, "vllm", "0.33.0")
+		require.NotEmpty(t, r.Detect, r.ID)
 		for _, d := range r.Detect {
 			d.checkLabel(t, r)
 			compareDetection(t, r, d)
@@ -208,8 +183,8 @@ func compareDetection(t *testing.T, r textRow, d detectRow) {
 	got, err := Detect(c, DetectorOptions{CountRepeats: !d.Detector.DeduplicateContexts, VocabSize: r.VocabSize}, r.Completion)
 	require.NoError(t, err, what)
 	assert.Equal(t, d.NumScored, got.NumScored, what)
-	assertNear(t, float(t, d.ScoreF64, d.Score), got.Score, scoreTolerance, what+" score")
-	assertNear(t, float(t, d.PF64, d.P), got.EngineP, pTolerance, what+" p")
+	conformance.Near(t, conformance.BothFloat64(t, d.ScoreF64, d.Score), got.Score, scoreTolerance, what+" score")
+	conformance.Near(t, conformance.BothFloat64(t, d.PF64, d.P), got.EngineP, pTolerance, what+" p")
 	assert.Equal(t, d.IsWatermarked, got.IsWatermarked, what)
 
 	w := newMark(t, c)
@@ -241,7 +216,7 @@ func checkLogP(t *testing.T, d detectRow, c Config, logP float64, what string) {
 // only where, the generator drew with the mark.
 func TestVectorsTraces(t *testing.T) {
 	replayed := 0
-	for _, r := range rows[textRow](t, "vllm_texts.jsonl") {
+	for _, r := range conformance.Rows[textRow](t, "vllm_texts.jsonl") {
 		if r.Kind == "unmarked" {
 			assert.Equal(t, strings.Repeat("-", len(r.Completion)), r.Trace)
 			continue
@@ -261,7 +236,7 @@ func TestVectorsTraces(t *testing.T) {
 			default:
 				t.Fatalf("%s: unknown letter %q", r.ID, r.Trace[i])
 			}
-			accept(t, s, token)
+			conformance.Accept(t, s, token)
 		}
 		replayed += len(r.Completion)
 	}
