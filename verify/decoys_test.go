@@ -2,6 +2,7 @@ package verify_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -173,6 +174,7 @@ func TestDecoysOfDifferentMarks(t *testing.T) {
 // windows carry the mark, and its decoys may have words of another distribution:
 // all too high by a twentieth of what is left above them.
 type odd struct {
+	name              string // defaults to odd
 	seed              uint64
 	gate, skew, decoy bool
 }
@@ -182,7 +184,7 @@ func (o odd) Info() watermark.SourceInfo {
 	if o.decoy {
 		id = "decoy"
 	}
-	return watermark.SourceInfo{Name: "odd", KeyID: id, Kind: watermark.Statistical}
+	return watermark.SourceInfo{Name: cmp.Or(o.name, "odd"), KeyID: id, Kind: watermark.Statistical}
 }
 func (o odd) Open() watermark.Reader { return &oddReader{odd: o} }
 func (o odd) Decoy(seed [32]byte) watermark.Source {

@@ -217,7 +217,7 @@ func ExampleReport_WriteText() {
 	//   log10 p      -7.48 (exact); corrected for the family -6.87
 	//   log10 e      5.60
 	//   effect       0.1035 standard deviations a token (95 %: 0.0677 to 0.1393)
-	//   decoy keys   1,000, spread 1.012 of the null law's (99 % limit 1.066), mean z 0.031, 12 with p ≤ 0.01
+	//   decoy keys   1,000, spread 1.012 times the null law's (99 % limit 1.066), mean z 0.031, 12 with p ≤ 0.01
 	//                log10 p of spread -0.26, mean -0.48, count -0.26
 	//                log10 p of the finding at the limit of spread -6.64, by rank -3.00
 	//   power        would have detected d ≥ 0.0808 with 80 % power at 10^-3.60

@@ -24,7 +24,9 @@ import (
 // scores not counted, its e-process by the tail [FirstN]; scores summed as
 // floats, rounded up or to nearest [StatisticIsAnInteger]; failed answers scored,
 // refused ones not [OnlyWholeAnswersAreScored]; a void part in a product
-// [VoidPartsVoidProducts].
+// [VoidPartsVoidProducts];
+// decoys without spread lose the report [FairCoinIsVoid]; seeds taken to depend on
+// the window alone [G2OfSelfHashIsVoid]; no rounding [FiguresAreRounded].
 
 func TestVoidTestsCount(t *testing.T) {
 	judge := func(open int, earlier int) *verify.Report {

@@ -23,10 +23,17 @@ func layerOf(mark string) (layer, bool) {
 	from, to, _ := strings.Cut(share, ",")
 	begin, err := strconv.ParseUint(from, 10, 64)
 	end, err2 := strconv.ParseUint(to, 10, 64)
-	if err != nil || err2 != nil || begin >= end || end > 1<<32 || !strings.Contains(gate, "layout=") {
+	if err != nil || err2 != nil || begin >= end || end > 1<<32 || !isGate(gate) {
 		return layer{}, false
 	}
 	return layer{begin, end, gate}, true
+}
+
+// isGate reports whether nothing but a gate's description is left: the names that
+// sources of others' making give themselves stand before their rules.
+func isGate(s string) bool {
+	width, layout, ok := strings.Cut(s, " ")
+	return ok && strings.HasPrefix(width, "width=") && strings.HasPrefix(layout, "layout=") && !strings.Contains(layout, " ")
 }
 
 // disjoint reports whether two marks are layers of one gate that share no window.

@@ -227,6 +227,7 @@ func TestProductsOfOneKeyAreRefused(t *testing.T) {
 		"layers that meet":   {one.Mark("b"), wider.Mark("a"), false},
 		"layers of a layout": {one.Mark("a"), one.Mark("b"), true},
 		"apart":              {one.Mark("a"), wider.Mark("b"), true},
+		"a borrowed name":    {named(t, "x layer=[0,5) width=1 layout=y"), named(t, "x layer=[5,9) width=1 layout=y"), false},
 		"two keys":           {bare, newMark(t, other, watermark.Gumbel{}, 2), true},
 	} {
 		p := fullPlan(t)
@@ -238,9 +239,16 @@ func TestProductsOfOneKeyAreRefused(t *testing.T) {
 		if err := p.Check(); c.fine {
 			assert.NoError(t, err, name)
 		} else {
-			assert.ErrorContains(t, err, "both of key "+key.ID().String()+": want different keys, or different layers of one layout", name)
+			assert.ErrorContains(t, err, "both of key "+c.a.Info().KeyID+": want different keys, or different layers of one layout", name)
 		}
 	}
+}
+
+// named returns a mark of a source that calls itself what it likes.
+func named(t *testing.T, name string) *watermark.Watermark {
+	m, err := watermark.Build(odd{name: name}, watermark.Gumbel{}, watermark.Rules{Width: 1})
+	require.NoError(t, err)
+	return m
 }
 
 func TestNoPlanIsAnError(t *testing.T) {

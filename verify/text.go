@@ -149,7 +149,7 @@ func (d *DecoyFinding) writeText(p *page) {
 	if d == nil {
 		return
 	}
-	p.row("decoy keys", "%s, spread %.3f of the null law's (99 %% limit %.3f), mean z %.3f, %s with p ≤ 0.01",
+	p.row("decoy keys", "%s, spread %.3f times the null law's (99 %% limit %.3f), mean z %.3f, %s with p ≤ 0.01",
 		grouped(d.Keys), d.Dispersion, d.DispersionLimit, d.Mean, grouped(d.Small))
 	p.row("", "log10 p of spread %.2f, mean %.2f, count %.2f", log10(d.LogPSpread), log10(d.LogPMean), log10(d.LogPSmall))
 	p.row("", "log10 p of the finding at the limit of spread %.2f, by rank %.2f", log10(d.Sensitivity), log10(d.Rank))
