@@ -24,7 +24,7 @@ ENGINES = ("vllm", "sglang", "kgw", "synthid", "textseal", "markllm")
 
 def check(engine, folder, limit):
     """Recomputes each row of the engine's files from its own inputs; counts what differs."""
-    bad = 0
+    bad, tolerances = 0, rows.TOLERANCES | getattr(engine, "TOLERANCES", {})
     for name, recompute in engine.FILES.items():
         path = folder / (name + ".jsonl")
         if not path.exists():
@@ -35,7 +35,7 @@ def check(engine, folder, limit):
         if hasattr(engine, "prepare"):
             engine.prepare(name, given)
         for i, row in enumerate(given):
-            found = list(rows.compare(row, recompute(row)))
+            found = list(rows.compare(row, recompute(row), tolerances))
             worse = [d for d in found if not d[3]]
             near += bool(found) and not worse
             different += bool(worse)

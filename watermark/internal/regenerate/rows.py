@@ -81,15 +81,15 @@ def number(name, value):
     return name, None
 
 
-def compare(want, got, name="", path=""):
+def compare(want, got, tolerances=TOLERANCES, name="", path=""):
     """Yields (path, want, got, within tolerance) for each leaf that differs."""
     if isinstance(want, dict) and isinstance(got, dict):
         for key in want.keys() | got.keys():
-            yield from compare(want.get(key, "absent"), got.get(key, "absent"), key, path + "." + key)
+            yield from compare(want.get(key, "absent"), got.get(key, "absent"), tolerances, key, path + "." + key)
         return
     if isinstance(want, list) and isinstance(got, list) and len(want) == len(got):
         for i, (a, b) in enumerate(zip(want, got)):
-            yield from compare(a, b, name, f"{path}[{i}]")
+            yield from compare(a, b, tolerances, name, f"{path}[{i}]")
         return
     if type(want) is type(got) and want == got:
         return
@@ -100,7 +100,7 @@ def compare(want, got, name="", path=""):
         return
     if a == b and f64(a) == f64(b):
         return
-    relative, absolute = TOLERANCES.get(base, (0.0, 0.0))
+    relative, absolute = tolerances.get(base, (0.0, 0.0))
     if base == "out_scores" and a < -14:
         # Below a millionth the score is what rounding left of 1 - m: processors differ, and
         # some are left with nothing, which the engine writes as the lowest float32.
