@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dyetrace/dyetrace/watermark"
+	"github.com/dyetrace/dyetrace/watermark/internal/conformance"
 )
 
 // Mutants killed in this file: bfloat16 taken for float16, floats read big-endian,
@@ -59,7 +60,7 @@ func TestParseBayes(t *testing.T) {
 	}
 	d, err := NewDetector(Config{Keys: NewKeys(5, 6, 7)})
 	require.NoError(t, err)
-	text := templates(1, 60)[0]
+	text := conformance.Templates(1, 60)[0]
 	want, err := NewBayes(0.25, beta, delta)
 	require.NoError(t, err)
 	expected, err := want.Posterior(d, text, NoEOS)

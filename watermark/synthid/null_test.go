@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dyetrace/dyetrace/watermark"
+	"github.com/dyetrace/dyetrace/watermark/internal/conformance"
 	"github.com/dyetrace/dyetrace/watermark/tail"
 )
 
@@ -184,8 +185,8 @@ func TestBinomialDrifts(t *testing.T) {
 		sumLogP -= n.LogTail(counts, depth, sum)
 		sumZ += (float64(sum) - tokens*depth/2) / math.Sqrt(tokens*depth/4)
 	}
-	assert.Greater(t, tail.Gamma(sumLogP, keys), falseAlarm, "ln p are a sum of exponentials, not too large")
-	assert.Greater(t, math.Log(-math.Expm1(tail.Gamma(sumLogP, keys))), falseAlarm, "nor too small")
+	assert.Greater(t, tail.Gamma(sumLogP, keys), conformance.FalseAlarm, "ln p are a sum of exponentials, not too large")
+	assert.Greater(t, math.Log(-math.Expm1(tail.Gamma(sumLogP, keys))), conformance.FalseAlarm, "nor too small")
 	// A tenth of the variance of the binomial law: the same table for all layers.
 	assert.InDelta(t, -2.95, sumZ/keys, 5/math.Sqrt(keys))
 	t.Logf("mean z by the binomial law %.2f, mean −ln p by the exact one %.2f", sumZ/keys, sumLogP/keys)
@@ -220,56 +221,6 @@ func TestNullErrors(t *testing.T) {
 	assert.Zero(t, n.LogTail(make([]uint32, 8), 3, 1), "nothing scored")
 }
 
-// templates returns texts that repeat themselves and each other.
-func templates(n, length int) [][]watermark.Token {
-	rng := rand.New(rand.NewPCG(3, 1))
-	var texts [][]watermark.Token
-	for i := range n {
-		form := rand.New(rand.NewPCG(uint64(i%10), 2))
-		template := make([]watermark.Token, 20+form.IntN(41))
-		for j := range template {
-			template[j] = form.Int32N(3000)
-		}
-		var text []watermark.Token
-		for len(text) < length {
-			for j, t := range template {
-				if j%7 == 3 {
-					t = rng.Int32N(49152)
-				}
-				text = append(text, t)
-			}
-		}
-		texts = append(texts, text)
-	}
-	return texts
-}
-
-// assertCalibrated checks p-values, p[i][j] of key i and text j. Texts share phrases,
-// so that only keys are independent: each text's count of p < 0.01 over the keys is
-// at most binomial, and the keys' shares are a mean of independent numbers from 0 to
-// 1 whose expectation is at most 0.01 (Hoeffding 1963, theorem 1).
-func assertCalibrated(t *testing.T, logP [][]float64, what string) {
-	t.Helper()
-	keys, texts := len(logP), len(logP[0])
-	total := 0
-	for j := range texts {
-		k := 0
-		for i := range keys {
-			if logP[i][j] < math.Log(0.01) {
-				k++
-			}
-		}
-		total += k
-		assert.Greater(t, tail.Binomial(int64(k), int64(keys), 0.01), falseAlarm-math.Log(float64(texts)), "%s: text %d, %d of %d", what, j, k, keys)
-	}
-	share := float64(total) / float64(keys*texts)
-	if share > 0.01 {
-		divergence := share*math.Log(share/0.01) + (1-share)*math.Log((1-share)/0.99)
-		assert.Greater(t, -float64(keys)*divergence, falseAlarm, "%s: share of p < 0.01 is %.4f", what, share)
-	}
-	t.Logf("%s: share of p < 0.01 is %.4f", what, share)
-}
-
 func TestCalibration(t *testing.T) {
 	for name, v := range map[string]struct {
 		c             Config
@@ -284,7 +235,7 @@ func TestCalibration(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			rng := rand.New(rand.NewPCG(7, 7))
-			texts := templates(v.texts, 130)
+			texts := conformance.Templates(v.texts, 130)
 			var logP, weighted [][]float64
 			for range v.keys {
 				c := v.c
@@ -308,8 +259,8 @@ func TestCalibration(t *testing.T) {
 				}
 				logP, weighted = append(logP, row), append(weighted, other)
 			}
-			assertCalibrated(t, logP, name)
-			assertCalibrated(t, weighted, name+", weighted")
+			conformance.Calibrated(t, logP, name)
+			conformance.Calibrated(t, weighted, name+", weighted")
 		})
 	}
 }
@@ -319,7 +270,7 @@ func TestEnd(t *testing.T) {
 	c := Config{Keys: NewKeys(11, 12, 13, 14), NgramLen: 3}
 	d, err := NewDetector(c)
 	require.NoError(t, err)
-	text := templates(1, 100)[0]
+	text := conformance.Templates(1, 100)[0]
 	for _, end := range []int{0, 1, 2, 3, 40, 99} {
 		cut := append([]watermark.Token{}, text...)
 		cut[end] = 60000
@@ -381,7 +332,7 @@ func TestEntangled(t *testing.T) {
 
 // A table of zeros, of ones and of another size than a power of two says nothing.
 func TestTablesWithoutEvidence(t *testing.T) {
-	text := templates(1, 60)[0]
+	text := conformance.Templates(1, 60)[0]
 	ones := make([]byte, 16)
 	for i := range ones {
 		ones[i] = 1

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dyetrace/dyetrace/watermark"
+	"github.com/dyetrace/dyetrace/watermark/internal/conformance"
 )
 
 // Mutants killed in this file, each by the tests in brackets: factors exchanged, one
@@ -18,10 +19,6 @@ import (
 // words of the next state [DenseWords]; an unsigned remainder
 // [TablesWithoutEvidence, NegativeRemainder]; a history without end, repeats with
 // NoHistory [History]; a hash pushed once only, a history that begins empty [Recent].
-
-// falseAlarm is ln of the rate at which a statistical assertion fails although what
-// it asserts is true.
-var falseAlarm = math.Log(1e-6)
 
 // drawAgainst lets sessions of a mark draw and compares with the largest sum of want
 // and the request's own noise, which a session that has opted out shows. Near ties in
@@ -110,7 +107,7 @@ func TestVectorsSteps(t *testing.T) {
 		Config     *config           `json:"config"`
 	}
 	compared := 0
-	read(t, "synthid_steps.jsonl", func(v row) {
+	for _, v := range conformance.Rows[row](t, "synthid_steps.jsonl") {
 		hash := Table
 		if v.Config.Seed == nil {
 			hash = TableFree
@@ -125,7 +122,7 @@ func TestVectorsSteps(t *testing.T) {
 		logits, want := make([]float32, len(v.Logits)), make([]float64, len(v.Scores))
 		top := negativeInfinity
 		for i := range logits {
-			logits[i], want[i] = float32bits(t, v.Logits[i]), float64(float32bits(t, v.Scores[i]))
+			logits[i], want[i] = conformance.Float32(t, v.Logits[i]), float64(conformance.Float32(t, v.Scores[i]))
 			top = max(top, logits[i])
 		}
 		if v.Marked {
@@ -162,7 +159,7 @@ func TestVectorsSteps(t *testing.T) {
 			answer = append(append([]watermark.Token{}, v.Context...), append([]watermark.Token{901, 902, 903, 904}, v.Context...)...)
 		}
 		compared += drawAgainst(t, w, answer, v.Candidates, logits, want, v.Marked, 100)
-	})
+	}
 	assert.Greater(t, compared, 1900)
 }
 

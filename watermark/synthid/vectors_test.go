@@ -1,15 +1,12 @@
 package synthid
 
 import (
-	"bufio"
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"math"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -18,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dyetrace/dyetrace/watermark"
+	"github.com/dyetrace/dyetrace/watermark/internal/conformance"
 )
 
 // Mutants killed in this file, each by the tests in brackets: context hashed newest
@@ -28,45 +26,9 @@ import (
 // weights from 1 to 10, a mark without its joint law [Texts]; δ's transpose or its
 // diagonal, 1 − g, the prior left out [Bayes].
 
-func vectorFolder() string {
-	if d := os.Getenv("DYETRACE_VECTORS"); d != "" {
-		return d
-	}
-	return filepath.Join("testdata", "vectors")
-}
-
-// read calls f for each row of a vector file, decoded without unknown fields.
-func read[T any](t *testing.T, file string, f func(v T)) {
-	t.Helper()
-	in, err := os.Open(filepath.Join(vectorFolder(), file))
-	if os.IsNotExist(err) {
-		t.Skipf("no %s in %s", file, vectorFolder())
-	}
-	require.NoError(t, err)
-	defer in.Close()
-	rows := 0
-	lines := bufio.NewScanner(in)
-	lines.Buffer(nil, 1<<24)
-	for lines.Scan() {
-		var v T
-		d := json.NewDecoder(bytes.NewReader(lines.Bytes()))
-		d.DisallowUnknownFields()
-		require.NoError(t, d.Decode(&v), "row %d", rows)
-		f(v)
-		rows++
-	}
-	require.NoError(t, lines.Err())
-	require.NotZero(t, rows)
-	t.Logf("%d rows", rows)
-}
-
 // TestVectorFilesAreKnown: a file of this engine that no test reads is a failure.
 func TestVectorFilesAreKnown(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join(vectorFolder(), "synthid*"))
-	require.NoError(t, err)
-	for _, f := range files {
-		assert.Contains(t, []string{"synthid_prf.jsonl", "synthid_tables.jsonl", "synthid_texts.jsonl", "synthid_steps.jsonl", "synthid_bayes.jsonl"}, filepath.Base(f))
-	}
+	conformance.Known(t, "synthid*", "synthid_prf.jsonl", "synthid_tables.jsonl", "synthid_texts.jsonl", "synthid_steps.jsonl", "synthid_bayes.jsonl")
 }
 
 func integers(t *testing.T, text []string) []int64 {
@@ -78,20 +40,6 @@ func integers(t *testing.T, text []string) []int64 {
 		out[i] = v
 	}
 	return out
-}
-
-func float32bits(t *testing.T, hex string) float32 {
-	t.Helper()
-	b, err := strconv.ParseUint(hex, 16, 32)
-	require.NoError(t, err)
-	return math.Float32frombits(uint32(b))
-}
-
-func float64bits(t *testing.T, hex string) float64 {
-	t.Helper()
-	b, err := strconv.ParseUint(hex, 16, 64)
-	require.NoError(t, err)
-	return math.Float64frombits(b)
 }
 
 // bitsOf returns the layers of words as the vectors write them.
@@ -120,7 +68,7 @@ func TestVectorsPRF(t *testing.T) {
 		HeadG       string   `json:"head_g"`
 	}
 	sources := map[string]*source{}
-	read(t, "synthid_prf.jsonl", func(v row) {
+	for _, v := range conformance.Rows[row](t, "synthid_prf.jsonl") {
 		require.Len(t, v.Ngram, v.NgramLen)
 		keys := integers(t, v.Keys)
 		for _, hash := range []Hash{Table, TableFree} {
@@ -162,7 +110,7 @@ func TestVectorsPRF(t *testing.T) {
 				}
 			}
 		}
-	})
+	}
 }
 
 func TestVectorsTables(t *testing.T) {
@@ -173,7 +121,7 @@ func TestVectorsTables(t *testing.T) {
 		First64 string `json:"first64"`
 		SHA256  string `json:"sha256_bytes"`
 	}
-	read(t, "synthid_tables.jsonl", func(v row) {
+	for _, v := range conformance.Rows[row](t, "synthid_tables.jsonl") {
 		table, err := SamplingTable(integers(t, []string{v.Seed})[0], v.Size)
 		require.NoError(t, err)
 		sum := sha256.Sum256(table)
@@ -184,7 +132,7 @@ func TestVectorsTables(t *testing.T) {
 			first[i] = '0' + table[i]
 		}
 		assert.Equal(t, v.First64, string(first))
-	})
+	}
 }
 
 // A config is one of the vectors', whose keys are strings.
@@ -262,12 +210,12 @@ type detection struct {
 func TestVectorsTexts(t *testing.T) {
 	var rows []textRow
 	var transformers []config // in the order of the file
-	read(t, "synthid_texts.jsonl", func(v textRow) {
+	for _, v := range conformance.Rows[textRow](t, "synthid_texts.jsonl") {
 		rows = append(rows, v)
 		if v.Engine == "transformers-synthid" && (len(transformers) == 0 || !equal(t, transformers[len(transformers)-1], *v.Config)) {
 			transformers = append(transformers, *v.Config)
 		}
-	})
+	}
 	runs, marks := 0, map[string]madeMark{}
 	for _, v := range rows {
 		generator := Table
@@ -380,10 +328,10 @@ func checkDetection(t *testing.T, v textRow, run detection, c Config, marks map[
 		assert.True(t, math.IsNaN(got.Mean) && math.IsNaN(got.WeightedMean), where)
 		assert.True(t, got.MeanFloat32 != got.MeanFloat32 && got.WeightedMeanFloat32 != got.WeightedMeanFloat32, where)
 	} else {
-		assert.InEpsilon(t, float64bits(t, run.Mean64F64), got.Mean, 1e-12, where)
-		assert.InEpsilon(t, float64bits(t, run.Weight64F64), got.WeightedMean, 1e-12, where)
-		assert.Equal(t, float32bits(t, run.MeanF32), got.MeanFloat32, where)
-		assert.InEpsilon(t, float32bits(t, run.WeightedF32), got.WeightedMeanFloat32, 1e-6, where)
+		assert.InEpsilon(t, conformance.Float64(t, run.Mean64F64), got.Mean, 1e-12, where)
+		assert.InEpsilon(t, conformance.Float64(t, run.Weight64F64), got.WeightedMean, 1e-12, where)
+		assert.Equal(t, conformance.Float32(t, run.MeanF32), got.MeanFloat32, where)
+		assert.InEpsilon(t, conformance.Float32(t, run.WeightedF32), got.WeightedMeanFloat32, 1e-6, where)
 	}
 
 	end := len(v.Completion)
@@ -402,8 +350,8 @@ func checkDetection(t *testing.T, v textRow, run detection, c Config, marks map[
 		assert.Less(t, got.LogP(), -20.0, where)
 		assert.Less(t, got.LogPWeighted(), -20.0, where)
 	case run.Label == "wrong-key" || run.Label == "other-hash" || run.Label == "any":
-		assert.Greater(t, got.LogP(), falseAlarm, where)
-		assert.Greater(t, got.LogPWeighted(), falseAlarm, where)
+		assert.Greater(t, got.LogP(), conformance.FalseAlarm, where)
+		assert.Greater(t, got.LogPWeighted(), conformance.FalseAlarm, where)
 	}
 }
 
@@ -427,16 +375,16 @@ func TestVectorsBayes(t *testing.T) {
 	parse := func(text []string) []float64 {
 		out := make([]float64, len(text))
 		for i, s := range text {
-			out[i] = float64(float32bits(t, s))
+			out[i] = float64(conformance.Float32(t, s))
 		}
 		return out
 	}
 	worst, worst32 := 0.0, 0.0
-	read(t, "synthid_bayes.jsonl", func(v row) {
+	for _, v := range conformance.Rows[row](t, "synthid_bayes.jsonl") {
 		switch v.Row {
 		case "model":
 			var err error
-			b, err = NewBayes(float64(float32bits(t, v.Prior)), parse(v.Beta), parse(v.Delta))
+			b, err = NewBayes(float64(conformance.Float32(t, v.Prior)), parse(v.Beta), parse(v.Delta))
 			require.NoError(t, err)
 			assert.Equal(t, v.Depth, b.Depth())
 			hash := Table
@@ -450,7 +398,7 @@ func TestVectorsBayes(t *testing.T) {
 			require.Len(t, v.Completion, v.Tokens)
 			got, err := b.Posterior(d, v.Completion, 2)
 			require.NoError(t, err)
-			want, want32 := float64bits(t, v.DoubleF64), float32bits(t, v.F32)
+			want, want32 := conformance.Float64(t, v.DoubleF64), conformance.Float32(t, v.F32)
 			worst = math.Max(worst, math.Abs(got.Probability/want-1))
 			worst32 = math.Max(worst32, math.Abs(float64(got.ProbabilityFloat32)/float64(want32)-1))
 			assert.InEpsilon(t, want, got.Probability, 1e-11, v.Group)
@@ -459,6 +407,6 @@ func TestVectorsBayes(t *testing.T) {
 		default:
 			t.Fatalf("unknown row %q", v.Row)
 		}
-	})
+	}
 	t.Logf("largest relative difference %.2g, in float32 %.2g", worst, worst32)
 }
