@@ -8,27 +8,15 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dyetrace/dyetrace/watermark"
+	"github.com/dyetrace/dyetrace/watermark/internal/conformance"
 	"github.com/dyetrace/dyetrace/watermark/keys"
 	"github.com/dyetrace/dyetrace/watermark/textseal"
 )
 
 var kinds = []string{textseal.GumbelMax, textseal.GreenList, textseal.SynthID, textseal.SynthIDWeighted, textseal.TextSeal}
 
-// answers are texts of 208 tokens that repeat a little.
-func answers(n int) [][]watermark.Token {
-	rng := rand.New(rand.NewPCG(5, 5))
-	texts := make([][]watermark.Token, n)
-	for i := range texts {
-		texts[i] = make([]watermark.Token, 208)
-		for j := range texts[i] {
-			texts[i][j] = rng.Int32N(49152) >> rng.IntN(12)
-		}
-	}
-	return texts
-}
-
 func BenchmarkDetect(b *testing.B) {
-	texts := answers(64)
+	texts := conformance.Answers(64)
 	for _, kind := range kinds {
 		b.Run(kind, func(b *testing.B) {
 			d, err := textseal.NewDetector(textseal.Config{WatermarkType: kind, Ngram: 2, SecretKey: textseal.NewKey(12321)})
@@ -69,7 +57,7 @@ func marks(b *testing.B) map[string]*watermark.Watermark {
 
 // BenchmarkDetector is the shared detector, over a corpus.
 func BenchmarkDetector(b *testing.B) {
-	texts := answers(64)
+	texts := conformance.Answers(64)
 	for name, w := range marks(b) {
 		b.Run(name, func(b *testing.B) {
 			d := w.NewDetector()
@@ -87,32 +75,13 @@ func BenchmarkDetector(b *testing.B) {
 }
 
 func BenchmarkSample(b *testing.B) {
-	rng := rand.New(rand.NewPCG(6, 6))
-	for _, candidates := range []int{50, 131072} {
-		logits := make([]float32, candidates)
-		var ids []watermark.Token
-		for i := range logits {
-			logits[i] = 3 * float32(rng.NormFloat64())
-			if candidates == 50 {
-				ids = append(ids, rng.Int32N(49152))
-			}
-		}
+	conformance.SampleRows(func(candidates int, ids []watermark.Token, logits []float32) {
 		for name, w := range marks(b) {
 			b.Run(fmt.Sprintf("%s/%d", name, candidates), func(b *testing.B) {
 				s, err := w.NewSession(watermark.SessionOptions{Seed: watermark.SeedOf(1)})
 				require.NoError(b, err)
-				for range 2 {
-					require.NoError(b, s.Accept(1))
-				}
-				_, err = s.Sample(ids, logits)
-				require.NoError(b, err)
-				b.ReportAllocs()
-				for range b.N {
-					if _, err := s.Sample(ids, logits); err != nil {
-						b.Fatal(err)
-					}
-				}
+				conformance.BenchmarkDraws(b, s, 2, ids, logits)
 			})
 		}
-	}
+	})
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dyetrace/dyetrace/watermark"
+	"github.com/dyetrace/dyetrace/watermark/internal/conformance"
 	"github.com/dyetrace/dyetrace/watermark/tail"
 	"github.com/dyetrace/dyetrace/watermark/textseal"
 )
@@ -20,63 +21,8 @@ import (
 // corrected, other limits where they are equal [EqualEntropies]; another weight of
 // key B in the law [Laws].
 
-// falseAlarm is ln of the rate at which a statistical assertion fails although what
-// it asserts is true.
-var falseAlarm = math.Log(1e-6)
-
-// templates returns texts that repeat themselves and each other: a few templates of
-// 20 to 60 tokens, each said several times with other words filled in.
-func templates(n int) [][]watermark.Token {
-	rng := rand.New(rand.NewPCG(3, 1))
-	var texts [][]watermark.Token
-	for i := range n {
-		form := rand.New(rand.NewPCG(uint64(i%10), 2))
-		template := make([]watermark.Token, 20+form.IntN(41))
-		for j := range template {
-			template[j] = form.Int32N(3000)
-		}
-		var text []watermark.Token
-		for len(text) < 90 {
-			for j, t := range template {
-				if j%7 == 3 {
-					t = rng.Int32N(49152)
-				}
-				text = append(text, t)
-			}
-		}
-		texts = append(texts, text)
-	}
-	return texts
-}
-
-// assertCalibrated checks p-values, p[i][j] of key i and text j. Texts share phrases,
-// so that only keys are independent: each text's count of p < 0.01 over the keys is
-// at most binomial, and the keys' shares are a mean of independent numbers from 0 to
-// 1 whose expectation is at most 0.01 (Hoeffding 1963, theorem 1).
-func assertCalibrated(t *testing.T, logP [][]float64, what string) {
-	t.Helper()
-	keys, texts := len(logP), len(logP[0])
-	total := 0
-	for j := range texts {
-		k := 0
-		for i := range keys {
-			if logP[i][j] < math.Log(0.01) {
-				k++
-			}
-		}
-		total += k
-		assert.Greater(t, tail.Binomial(int64(k), int64(keys), 0.01), falseAlarm-math.Log(float64(texts)), "%s: text %d, %d of %d", what, j, k, keys)
-	}
-	share := float64(total) / float64(keys*texts)
-	if share > 0.01 {
-		divergence := share*math.Log(share/0.01) + (1-share)*math.Log((1-share)/0.99)
-		assert.Greater(t, -float64(keys)*divergence, falseAlarm, "%s: share of p < 0.01 is %.4f", what, share)
-	}
-	t.Logf("%s: share of p < 0.01 is %.4f", what, share)
-}
-
 func TestCalibration(t *testing.T) {
-	texts := templates(200)
+	texts := conformance.Templates(200, 90)
 	for _, c := range []textseal.Config{
 		{WatermarkType: textseal.GumbelMax, Ngram: 1},
 		{WatermarkType: textseal.GumbelMax, Ngram: 4},
@@ -105,14 +51,14 @@ func TestCalibration(t *testing.T) {
 				}
 				logP = append(logP, row)
 			}
-			assertCalibrated(t, logP, c.WatermarkType)
+			conformance.Calibrated(t, logP, c.WatermarkType)
 			t.Logf("the engine with v2: %.4f", float64(engine)/float64(100*len(texts)))
 		})
 	}
 }
 
 func TestSeen(t *testing.T) {
-	text := templates(1)[0]
+	text := conformance.Templates(1, 90)[0]
 	c := textseal.Config{SecretKey: textseal.NewKey(77), Ngram: 2, ScoringMethod: textseal.V1}
 	d, err := textseal.NewDetector(c)
 	require.NoError(t, err)
@@ -138,7 +84,7 @@ func TestDetectorsAgree(t *testing.T) {
 			c := textseal.Config{WatermarkType: kind, Ngram: ngram, SecretKey: textseal.NewKey(-99)}
 			w, err := textseal.New(c)
 			require.NoError(t, err)
-			for _, text := range templates(4) {
+			for _, text := range conformance.Templates(4, 90) {
 				own, err := textseal.Detect(c, text)
 				require.NoError(t, err)
 				shared, err := w.Detect(watermark.Text{Tokens: text})
@@ -167,7 +113,7 @@ func TestLaws(t *testing.T) {
 // Without entropies that differ all weights are one number, and the weighted
 // p-value is the unweighted one.
 func TestEqualEntropies(t *testing.T) {
-	text := templates(1)[0]
+	text := conformance.Templates(1, 90)[0]
 	c := textseal.Config{WatermarkType: textseal.TextSeal, SecretKey: textseal.NewKey(3), MixingAlpha: 0.3}
 	d, err := textseal.NewDetector(c)
 	require.NoError(t, err)
@@ -199,7 +145,7 @@ func TestEqualEntropies(t *testing.T) {
 }
 
 func TestEntropiesAreCalibrated(t *testing.T) {
-	texts := templates(60)
+	texts := conformance.Templates(60, 90)
 	rng := rand.New(rand.NewPCG(9, 9))
 	var logP, best [][]float64
 	for range 100 {
@@ -217,8 +163,8 @@ func TestEntropiesAreCalibrated(t *testing.T) {
 		}
 		logP, best = append(logP, weighted[:12]), append(best, least[:12])
 	}
-	assertCalibrated(t, logP, "weighted")
-	assertCalibrated(t, best, "best")
+	conformance.Calibrated(t, logP, "weighted")
+	conformance.Calibrated(t, best, "best")
 }
 
 func TestBadEntropies(t *testing.T) {

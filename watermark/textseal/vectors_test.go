@@ -1,12 +1,8 @@
 package textseal
 
 import (
-	"bufio"
-	"bytes"
 	"encoding/json"
 	"math"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"testing"
@@ -15,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dyetrace/dyetrace/watermark"
+	"github.com/dyetrace/dyetrace/watermark/internal/conformance"
 )
 
 // Mutants killed in this file, each by the tests in brackets: primes in reverse
@@ -24,60 +21,9 @@ import (
 // sums of 16 columns, weights from 1 to 10 [Texts]; r^p for r^(1/p), candidates passed
 // over too soon, windows without the prompt [Steps].
 
-// read calls f for each row of a vector file, decoded without unknown fields.
-func read[T any](t *testing.T, file string, f func(v T)) {
-	t.Helper()
-	dir := filepath.Join("testdata", "vectors")
-	if d := os.Getenv("DYETRACE_VECTORS"); d != "" {
-		dir = d
-	}
-	in, err := os.Open(filepath.Join(dir, file))
-	if os.IsNotExist(err) {
-		t.Skipf("no %s in %s", file, dir)
-	}
-	require.NoError(t, err)
-	defer in.Close()
-	rows := 0
-	lines := bufio.NewScanner(in)
-	lines.Buffer(nil, 1<<24)
-	for lines.Scan() {
-		var v T
-		d := json.NewDecoder(bytes.NewReader(lines.Bytes()))
-		d.DisallowUnknownFields()
-		require.NoError(t, d.Decode(&v), "row %d", rows)
-		f(v)
-		rows++
-	}
-	require.NoError(t, lines.Err())
-	require.NotZero(t, rows)
-	t.Logf("%d rows", rows)
-}
-
 // TestVectorFilesAreKnown: a file of this engine that no test reads is a failure.
 func TestVectorFilesAreKnown(t *testing.T) {
-	dir := filepath.Join("testdata", "vectors")
-	if d := os.Getenv("DYETRACE_VECTORS"); d != "" {
-		dir = d
-	}
-	files, err := filepath.Glob(filepath.Join(dir, "textseal*"))
-	require.NoError(t, err)
-	for _, f := range files {
-		assert.Contains(t, []string{"textseal_prf.jsonl", "textseal_table.jsonl", "textseal_texts.jsonl", "textseal_steps.jsonl"}, filepath.Base(f))
-	}
-}
-
-func float32bits(t *testing.T, hex string) float32 {
-	t.Helper()
-	b, err := strconv.ParseUint(hex, 16, 32)
-	require.NoError(t, err)
-	return math.Float32frombits(uint32(b))
-}
-
-func float64bits(t *testing.T, hex string) float64 {
-	t.Helper()
-	b, err := strconv.ParseUint(hex, 16, 64)
-	require.NoError(t, err)
-	return math.Float64frombits(b)
+	conformance.Known(t, "textseal*", "textseal_prf.jsonl", "textseal_table.jsonl", "textseal_texts.jsonl", "textseal_steps.jsonl")
 }
 
 func TestVectorsPRF(t *testing.T) {
@@ -91,7 +37,7 @@ func TestVectorsPRF(t *testing.T) {
 		Half    int               `json:"green_gamma05"`
 		Quarter int               `json:"green_gamma025"`
 	}
-	read(t, "textseal_prf.jsonl", func(v row) {
+	for _, v := range conformance.Rows[row](t, "textseal_prf.jsonl") {
 		key, err := strconv.ParseInt(v.Key, 10, 64)
 		require.NoError(t, err)
 		c := Config{SecretKey: NewKey(key), Ngram: len(v.Window)}
@@ -101,8 +47,8 @@ func TestVectorsPRF(t *testing.T) {
 		require.True(t, ok)
 		assert.Equal(t, v.K, r.value(0, v.Token))
 		assert.Equal(t, v.K, int(r.Word(0, v.Token)>>51))
-		assert.Equal(t, float32bits(t, v.R), uniform(v.K))
-		assert.InDelta(t, float32bits(t, v.Score), scoreTable().engine[v.K], 0)
+		assert.Equal(t, conformance.Float32(t, v.R), uniform(v.K))
+		assert.InDelta(t, conformance.Float32(t, v.Score), scoreTable().engine[v.K], 0)
 		for gamma, green := range map[float64]int{0.5: v.Half, 0.25: v.Quarter} {
 			assert.Equal(t, green == 1, v.K < greens(gamma))
 			c.WatermarkType, c.Gamma = GreenList, gamma
@@ -112,7 +58,7 @@ func TestVectorsPRF(t *testing.T) {
 			require.True(t, w.Scores(v.Window, []watermark.Token{v.Token}, score))
 			assert.Equal(t, float64(green), score[0])
 		}
-	})
+	}
 }
 
 func mustDefault(t *testing.T, c Config) Config {
@@ -143,15 +89,15 @@ func TestVectorsTable(t *testing.T) {
 		Score string `json:"score_f32"`
 	}
 	next := 0
-	read(t, "textseal_table.jsonl", func(v row) {
+	for _, v := range conformance.Rows[row](t, "textseal_table.jsonl") {
 		assert.Equal(t, next, v.K)
 		next++
-		assert.Equal(t, float32bits(t, v.R), uniform(v.K))
+		assert.Equal(t, conformance.Float32(t, v.R), uniform(v.K))
 		// −0 for k = 0 is the only zero.
-		assert.InDelta(t, float32bits(t, v.Score), scoreTable().engine[v.K], 0, "k %d", v.K)
+		assert.InDelta(t, conformance.Float32(t, v.Score), scoreTable().engine[v.K], 0, "k %d", v.K)
 		assert.InEpsilon(t, 1+scoreTable().engine[v.K], 1+scoreTable().exact[v.K], 1e-4)
 		assert.LessOrEqual(t, float64(scoreTable().fixed[v.K])*0x1p-32, scoreTable().exact[v.K])
-	})
+	}
 }
 
 // A detection is one detector run of a text row.
@@ -210,7 +156,7 @@ func mapWithout(m map[string]json.RawMessage, name string) map[string]json.RawMe
 
 func TestVectorsTexts(t *testing.T) {
 	runs := 0
-	read(t, "textseal_texts.jsonl", func(v textRow) {
+	for _, v := range conformance.Rows[textRow](t, "textseal_texts.jsonl") {
 		switch v.Kind {
 		case "marked", "edge", "long":
 			require.Equal(t, "textseal", v.Engine)
@@ -229,7 +175,7 @@ func TestVectorsTexts(t *testing.T) {
 			runs++
 			checkDetection(t, v, run)
 		}
-	})
+	}
 	t.Logf("%d detector runs", runs)
 }
 
@@ -251,8 +197,8 @@ func checkDetection(t *testing.T, v textRow, run detection) {
 		mask += strconv.Itoa(map[bool]int{true: 1}[m])
 	}
 	assert.Equal(t, run.Mask, mask, where)
-	near(t, float64bits(t, run.ScoreF64), got.Score, 1e-12, where)
-	near(t, float64bits(t, run.PF64), got.EngineP, 1e-8, where)
+	near(t, conformance.Float64(t, run.ScoreF64), got.Score, 1e-12, where)
+	near(t, conformance.Float64(t, run.PF64), got.EngineP, 1e-8, where)
 	assert.Equal(t, got.EngineP < 1e-3, got.Detected)
 
 	w, err := New(c)
@@ -295,14 +241,14 @@ func TestVectorsSteps(t *testing.T) {
 		Ngram  json.RawMessage `json:"ngram"`
 		TopP   json.RawMessage `json:"top_p"`
 	}
-	read(t, "textseal_steps.jsonl", func(v row) {
+	for _, v := range conformance.Rows[row](t, "textseal_steps.jsonl") {
 		c, _ := parse(t, map[string]json.RawMessage{"watermark_type": v.Type, "method": v.Method, "secret_key": v.Key, "ngram": v.Ngram})
 		require.Equal(t, GumbelMax, c.WatermarkType)
 		w, err := New(c)
 		require.NoError(t, err)
 		logits := make([]float32, len(v.Probs))
 		for i, p := range v.Probs {
-			logits[i] = float32(math.Log(float64(float32bits(t, p))))
+			logits[i] = float32(math.Log(float64(conformance.Float32(t, p))))
 		}
 		for name, opt := range map[string]watermark.SessionOptions{
 			"prompt": {Seed: watermark.SeedOf(1), Prompt: v.Context},
@@ -338,5 +284,5 @@ func TestVectorsSteps(t *testing.T) {
 			require.NoError(t, err)
 			assert.Equal(t, v.Choice, got)
 		}
-	})
+	}
 }
