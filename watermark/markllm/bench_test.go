@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dyetrace/dyetrace/watermark"
+	"github.com/dyetrace/dyetrace/watermark/internal/conformance"
 	"github.com/dyetrace/dyetrace/watermark/markllm"
 )
 
@@ -15,14 +16,7 @@ import (
 func BenchmarkDetect(b *testing.B) {
 	const size, tokens = 49152, 208
 	key := markllm.NewHashKey(8675309123)
-	rng := rand.New(rand.NewPCG(1, 1))
-	texts := make([][]watermark.Token, 10)
-	for i := range texts {
-		for range tokens {
-			x := rng.Float64()
-			texts[i] = append(texts[i], watermark.Token(x*x*x*size))
-		}
-	}
+	texts := conformance.Skewed(10, size)
 	kgw, err := markllm.NewKGWDetector(markllm.KGWConfig{HashKey: key, VocabSize: size})
 	require.NoError(b, err)
 	unigram, err := markllm.NewUnigramDetector(markllm.UnigramConfig{HashKey: key, VocabSize: size})

@@ -9,62 +9,17 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dyetrace/dyetrace/watermark"
+	"github.com/dyetrace/dyetrace/watermark/internal/conformance"
 )
 
 // Unmarked texts that repeat themselves, under many keys. The bound is passed with
 // probability 1e-6 at most where the p-values are valid. The engine's counts in place of ours
 // fail it; Unigram by the law of many lists fails the examples.
 
-// templateTexts are mails, table rows and log lines: a few frames, each repeated
-// with other fillers.
-func templateTexts(rng *rand.Rand, texts, tokens, vocab int) [][]watermark.Token {
-	const frames, length = 10, 12
-	var frame [frames][length]watermark.Token
-	for i := range frame {
-		for j := range frame[i] {
-			frame[i][j] = watermark.Token(1 + rng.IntN(vocab-1))
-		}
-	}
-	out := make([][]watermark.Token, texts)
-	for i := range out {
-		for len(out[i]) < tokens {
-			for j, x := range frame[i%frames] {
-				if j%6 == 5 {
-					x = watermark.Token(rng.IntN(vocab))
-				}
-				out[i] = append(out[i], x)
-			}
-		}
-	}
-	return out
-}
-
-// assertMeanAtMost checks that the mean of independent values in [0, 1] whose
-// expectations are at most mu is not above mu by more than chance allows: by
-// Chernoff's bound in the form of Hoeffding (1963, theorem 1), passed with probability 1e-6.
-func assertMeanAtMost(t *testing.T, values []float64, mu float64, what string) {
-	t.Helper()
-	mean := average(values)
-	excess := 0.0
-	if mean > mu {
-		excess = mean*math.Log(mean/mu) + (1-mean)*math.Log((1-mean)/(1-mu))
-	}
-	assert.Less(t, excess*float64(len(values)), math.Log(1e6), "%s: mean %v of %d keys, want %v", what, mean, len(values), mu)
-	t.Logf("%s: mean %.4f", what, mean)
-}
-
-func average(values []float64) float64 {
-	mean := 0.0
-	for _, v := range values {
-		mean += v / float64(len(values))
-	}
-	return mean
-}
-
 func TestCalibration(t *testing.T) {
 	const keys, texts, vocab, level = 100, 200, 211, 0.01
 	rng := rand.New(rand.NewPCG(61, 1))
-	corpus := templateTexts(rng, texts, 48, vocab)
+	corpus := conformance.Frames(rng, texts, 48, vocab, 6)
 	type figures struct{ ours, engine []float64 }
 	marks := map[string]*figures{"kgw": {}, "unigram": {}, "exp": {}}
 	for range keys {
@@ -101,8 +56,8 @@ func TestCalibration(t *testing.T) {
 		}
 	}
 	for name, f := range marks {
-		assertMeanAtMost(t, f.ours, level, name)
-		assert.Greater(t, average(f.engine), 0.05, "%s: the texts are repetitive enough for the engine's figure to fail", name)
+		conformance.MeanAtMost(t, f.ours, level, name)
+		assert.Greater(t, conformance.Mean(f.engine), 0.05, "%s: the texts are repetitive enough for the engine's figure to fail", name)
 	}
 }
 

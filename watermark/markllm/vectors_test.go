@@ -1,15 +1,10 @@
 package markllm
 
 import (
-	"bufio"
 	"bytes"
-	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"math"
-	"os"
-	"path/filepath"
 	"strconv"
 	"testing"
 
@@ -17,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dyetrace/dyetrace/watermark"
+	"github.com/dyetrace/dyetrace/watermark/internal/conformance"
 	"github.com/dyetrace/dyetrace/watermark/internal/mt19937"
 )
 
@@ -30,47 +26,8 @@ import (
 //   - EXP: high 24 bits of a word; the context one place off; 1/(1−u) in float64 is not seen at
 //     these tolerances; seed 0 scored: TestSeedZeroIsNoEvidence.
 
-// rows calls visit for each row of a file.
-func rows(t *testing.T, name string, visit func(row []byte)) {
-	t.Helper()
-	path := filepath.Join(folder(), name)
-	data, err := os.ReadFile(path)
-	if os.IsNotExist(err) {
-		t.Skipf("no vectors at %s", path)
-	}
-	require.NoError(t, err)
-	n := 0
-	lines := bufio.NewScanner(bytes.NewReader(data))
-	lines.Buffer(nil, 1<<24)
-	for lines.Scan() {
-		visit(lines.Bytes())
-		n++
-	}
-	require.NoError(t, lines.Err())
-	require.Positive(t, n, "%s is empty", name)
-	t.Logf("%s: %d rows", name, n)
-}
-
-func strict(t *testing.T, data []byte, v any) {
-	t.Helper()
-	in := json.NewDecoder(bytes.NewReader(data))
-	in.DisallowUnknownFields()
-	require.NoError(t, in.Decode(v), "%s", data)
-}
-
-func folder() string {
-	if f := os.Getenv("DYETRACE_VECTORS"); f != "" {
-		return f
-	}
-	return filepath.Join("testdata", "vectors")
-}
-
 func TestVectorFilesAreKnown(t *testing.T) {
-	paths, err := filepath.Glob(filepath.Join(folder(), "markllm_*"))
-	require.NoError(t, err)
-	for _, p := range paths {
-		assert.Contains(t, []string{"markllm_prf.jsonl", "markllm_texts.jsonl"}, filepath.Base(p))
-	}
+	conformance.Known(t, "markllm_*", "markllm_prf.jsonl", "markllm_texts.jsonl")
 }
 
 // vocabSize is the vectors' vocabulary where a row does not say it.
@@ -115,7 +72,7 @@ func expOf(t *testing.T, raw json.RawMessage) EXPConfig {
 
 func TestPRFVectors(t *testing.T) {
 	kgw := map[string]*kgwReader{}
-	rows(t, "markllm_prf.jsonl", func(row []byte) {
+	for _, row := range conformance.Rows[json.RawMessage](t, "markllm_prf.jsonl") {
 		var head struct {
 			Scheme string `json:"scheme"`
 		}
@@ -130,7 +87,7 @@ func TestPRFVectors(t *testing.T) {
 		default:
 			require.Fail(t, "unknown scheme", "%q", head.Scheme)
 		}
-	})
+	}
 }
 
 func kgwRow(t *testing.T, data []byte, readers map[string]*kgwReader) {
@@ -146,7 +103,7 @@ func kgwRow(t *testing.T, data []byte, readers map[string]*kgwReader) {
 		GreenFirst16      []int32           `json:"green_first16"`
 		GreenSortedSHA256 string            `json:"green_sorted_sha256"`
 	}
-	strict(t, data, &row)
+	conformance.Decode(t, data, &row)
 	c := kgwOf(t, row.Config)
 	c.VocabSize = vocabSize
 	r := readers[string(row.Config)]
@@ -171,19 +128,9 @@ func kgwRow(t *testing.T, data []byte, readers map[string]*kgwReader) {
 	g.Seed(place.Seed)
 	g.PermHead(perm, row.GreenlistSize)
 	assert.Equal(t, row.GreenFirst16, perm[:16])
-	var sorted []byte
-	n := 0
-	for i, bits := range r.list.Set() {
-		for b := range 64 {
-			if bits>>b&1 == 1 {
-				sorted = binary.LittleEndian.AppendUint32(sorted, uint32(64*i+b))
-				n++
-			}
-		}
-	}
-	sum := sha256.Sum256(sorted)
+	n, sum := conformance.SetSHA256(r.list.Set())
 	assert.Equal(t, row.GreenlistSize, n)
-	assert.Equal(t, row.GreenSortedSHA256, hex.EncodeToString(sum[:]))
+	assert.Equal(t, row.GreenSortedSHA256, sum)
 
 	w, err := NewKGW(c)
 	require.NoError(t, err)
@@ -202,7 +149,7 @@ func expRow(t *testing.T, data []byte) {
 		Tokens  []watermark.Token `json:"tokens"`
 		UF32    []string          `json:"u_f32"`
 	}
-	strict(t, data, &row)
+	conformance.Decode(t, data, &row)
 	c := expOf(t, row.Config)
 	c.VocabSize = vocabSize
 	full, err := c.withDefaults()
@@ -216,9 +163,7 @@ func expRow(t *testing.T, data []byte) {
 	require.True(t, w.Scores(row.IDs, row.Tokens, scores))
 	require.Len(t, row.UF32, len(row.Tokens))
 	for i, x := range row.Tokens {
-		bits, err := strconv.ParseUint(row.UF32[i], 16, 32)
-		require.NoError(t, err)
-		u := float64(math.Float32frombits(uint32(bits)))
+		u := float64(conformance.Float32(t, row.UF32[i]))
 		_, ok := r.Seek(window) // so that each word is made on its own, and below all at once
 		require.True(t, ok)
 		assert.Equal(t, u, float64(r.Word(0, x))*0x1p-64)
@@ -230,9 +175,7 @@ func expRow(t *testing.T, data []byte) {
 	}
 	r.fill()
 	for i, x := range row.Tokens {
-		bits, err := strconv.ParseUint(row.UF32[i], 16, 32)
-		require.NoError(t, err)
-		assert.Equal(t, float64(math.Float32frombits(uint32(bits))), float64(r.Word(0, x))*0x1p-64)
+		assert.Equal(t, float64(conformance.Float32(t, row.UF32[i])), float64(r.Word(0, x))*0x1p-64)
 	}
 }
 
@@ -246,7 +189,7 @@ func unigramRow(t *testing.T, data []byte) {
 		Ones    int     `json:"ones"`
 		MaskHex string  `json:"mask_bits_lsb_first_hex"`
 	}
-	strict(t, data, &row)
+	conformance.Decode(t, data, &row)
 	want, err := hex.DecodeString(row.MaskHex)
 	require.NoError(t, err)
 	c, err := UnigramConfig{HashKey: NewHashKey(row.HashKey), Gamma: row.Gamma, VocabSize: 8 * len(want)}.withDefaults()
@@ -303,13 +246,6 @@ func number(t *testing.T, raw json.RawMessage) float64 {
 	return v
 }
 
-func float64Of(t *testing.T, hexBits string) float64 {
-	t.Helper()
-	bits, err := strconv.ParseUint(hexBits, 16, 64)
-	require.NoError(t, err)
-	return math.Float64frombits(bits)
-}
-
 // assertNear compares x with want to a relative tolerance; NaN is near NaN.
 func assertNear(t *testing.T, want, x, tolerance float64, where string) {
 	t.Helper()
@@ -363,9 +299,7 @@ func readingOf(t *testing.T, raw json.RawMessage, vocab int) reading {
 func TestTextVectors(t *testing.T) {
 	readings := map[string]reading{}
 	deepest := 0.0
-	rows(t, "markllm_texts.jsonl", func(data []byte) {
-		var row textRow
-		strict(t, data, &row)
+	for _, row := range conformance.Rows[textRow](t, "markllm_texts.jsonl") {
 		switch row.Kind {
 		case "marked", "edge", "unmarked", "long":
 		default:
@@ -407,7 +341,7 @@ func TestTextVectors(t *testing.T) {
 				assert.Greater(t, logP, -20.0, where)
 			}
 		}
-	})
+	}
 	assert.Less(t, deepest, -10.0)
 }
 
@@ -432,7 +366,7 @@ func greenText(t *testing.T, r reading, text []watermark.Token, want detectRow, 
 	require.NotNil(t, want.NumGreen, where)
 	assert.Equal(t, want.NumScored, got.NumScored, where)
 	assert.Equal(t, *want.NumGreen, got.NumGreen, where)
-	assertNear(t, float64Of(t, want.ZF64), got.ZScore, 1e-12, where)
+	assertNear(t, conformance.Float64(t, want.ZF64), got.ZScore, 1e-12, where)
 	assertNear(t, number(t, want.Z), got.ZScore, 1e-12, where)
 	assert.Equal(t, got.ZScore > 4, got.IsWatermarked, where)
 	assert.Empty(t, want.PF64, where)
@@ -450,7 +384,7 @@ func expText(t *testing.T, r reading, text []watermark.Token, want detectRow, wh
 	require.NoError(t, err, where)
 	require.Empty(t, want.Error, where)
 	assert.Equal(t, want.NumScored, got.NumScored, where)
-	assertNear(t, float64Of(t, want.PF64), got.EnginePValue, 1e-8, where)
+	assertNear(t, conformance.Float64(t, want.PF64), got.EnginePValue, 1e-8, where)
 	assertNear(t, number(t, want.P), got.EnginePValue, 1e-8, where)
 	assert.Equal(t, want.IsWatermarked, got.IsWatermarked, where)
 	assert.Nil(t, want.NumGreen, where)

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dyetrace/dyetrace/watermark"
+	"github.com/dyetrace/dyetrace/watermark/internal/conformance"
 	"github.com/dyetrace/dyetrace/watermark/keys"
 	"github.com/dyetrace/dyetrace/watermark/transformers"
 )
@@ -23,14 +24,7 @@ func BenchmarkGreenListDetect(b *testing.B) {
 		{"selfhash/V=49152", transformers.GreenListConfig{VocabSize: 49152, SeedingScheme: transformers.SelfHash, ContextWidth: 4}},
 	} {
 		v.c.HashingKey = transformers.NewHashingKey(8675309123)
-		rng := rand.New(rand.NewPCG(1, 1))
-		texts := make([][]watermark.Token, 10)
-		for i := range texts {
-			for range 208 {
-				x := rng.Float64()
-				texts[i] = append(texts[i], watermark.Token(x*x*x*float64(v.c.VocabSize)))
-			}
-		}
+		texts := conformance.Skewed(10, v.c.VocabSize)
 		b.Run("engine/"+v.name, func(b *testing.B) {
 			d, err := transformers.NewGreenListDetector(v.c, transformers.GreenListDetectorOptions{})
 			require.NoError(b, err)

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dyetrace/dyetrace/watermark"
+	"github.com/dyetrace/dyetrace/watermark/internal/conformance"
 	"github.com/dyetrace/dyetrace/watermark/tail"
 )
 
@@ -17,48 +18,6 @@ import (
 // repeats scored again (the engine's counts in place of ours, with the exact tail); the
 // engine's ratio in place of the lists' share.
 
-// templateTexts are mails, table rows and log lines: a few frames, each repeated
-// with other fillers.
-func templateTexts(rng *rand.Rand, texts, tokens, vocab int) [][]watermark.Token {
-	const frames, length = 10, 12
-	var frame [frames][length]watermark.Token
-	for i := range frame {
-		for j := range frame[i] {
-			frame[i][j] = watermark.Token(1 + rng.IntN(vocab-1))
-		}
-	}
-	out := make([][]watermark.Token, texts)
-	for i := range out {
-		f := frame[i%frames]
-		for len(out[i]) < tokens {
-			for j, x := range f {
-				if j%5 == 4 {
-					x = watermark.Token(rng.IntN(vocab))
-				}
-				out[i] = append(out[i], x)
-			}
-		}
-	}
-	return out
-}
-
-// assertMeanAtMost checks that the mean of independent values in [0, 1] whose
-// expectations are at most mu is not above mu by more than chance allows: by
-// Chernoff's bound in the form of Hoeffding (1963, theorem 1), passed with probability 1e-6.
-func assertMeanAtMost(t *testing.T, values []float64, mu float64, what string) {
-	t.Helper()
-	mean := 0.0
-	for _, v := range values {
-		mean += v / float64(len(values))
-	}
-	excess := 0.0
-	if mean > mu {
-		excess = mean*math.Log(mean/mu) + (1-mean)*math.Log((1-mean)/(1-mu))
-	}
-	assert.Less(t, excess*float64(len(values)), math.Log(1e6), "%s: mean %v of %d keys, want %v", what, mean, len(values), mu)
-	t.Logf("%s: mean %.4f", what, mean)
-}
-
 func TestGreenListCalibration(t *testing.T) {
 	const keys, texts, level = 100, 200, 0.01
 	rng := rand.New(rand.NewPCG(41, 1))
@@ -66,7 +25,7 @@ func TestGreenListCalibration(t *testing.T) {
 		{VocabSize: 400},
 		{VocabSize: 200, SeedingScheme: SelfHash, ContextWidth: 3},
 	} {
-		corpus := templateTexts(rng, texts, 60, c.VocabSize)
+		corpus := conformance.Frames(rng, texts, 60, c.VocabSize, 5)
 		var ours, engine []float64
 		small := int64(0)
 		for range keys {
@@ -97,8 +56,8 @@ func TestGreenListCalibration(t *testing.T) {
 			}
 		}
 		what := string(c.SeedingScheme) + " ours"
-		assertMeanAtMost(t, ours, level, what)
-		assert.Greater(t, tail.Binomial(small, keys, 0.05), math.Log(1e-6), "%d corpora of %d at p <= 0.05", small, keys)
+		conformance.MeanAtMost(t, ours, level, what)
+		assert.Greater(t, tail.Binomial(small, keys, 0.05), conformance.FalseAlarm, "%d corpora of %d at p <= 0.05", small, keys)
 		mean := 0.0
 		for _, v := range engine {
 			mean += v / keys

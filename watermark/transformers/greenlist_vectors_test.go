@@ -1,16 +1,12 @@
 package transformers
 
 import (
-	"bufio"
-	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"math"
 	"math/big"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"testing"
@@ -19,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dyetrace/dyetrace/watermark"
+	"github.com/dyetrace/dyetrace/watermark/internal/conformance"
 	"github.com/dyetrace/dyetrace/watermark/internal/mt19937"
 )
 
@@ -35,44 +32,8 @@ import (
 //   - the bos token kept, and dropped wherever it stands;
 //   - z >= threshold (TestGreenListThresholdIsStrict).
 
-// greenRows calls visit for each row of a file, decoded strictly.
-func greenRows[T any](t *testing.T, name string, visit func(row T)) {
-	t.Helper()
-	path := filepath.Join(greenFolder(), name)
-	data, err := os.ReadFile(path)
-	if os.IsNotExist(err) {
-		t.Skipf("no vectors at %s", path)
-	}
-	require.NoError(t, err)
-	n := 0
-	lines := bufio.NewScanner(bytes.NewReader(data))
-	lines.Buffer(nil, 1<<24)
-	for lines.Scan() {
-		var row T
-		in := json.NewDecoder(bytes.NewReader(lines.Bytes()))
-		in.DisallowUnknownFields()
-		require.NoError(t, in.Decode(&row), "%s: row %d", name, n)
-		visit(row)
-		n++
-	}
-	require.NoError(t, lines.Err())
-	require.Positive(t, n, "%s is empty", name)
-	t.Logf("%s: %d rows", name, n)
-}
-
-func greenFolder() string {
-	if folder := os.Getenv("DYETRACE_VECTORS"); folder != "" {
-		return folder
-	}
-	return filepath.Join("testdata", "vectors")
-}
-
 func TestGreenListVectorFilesAreKnown(t *testing.T) {
-	paths, err := filepath.Glob(filepath.Join(greenFolder(), "kgw_*"))
-	require.NoError(t, err)
-	for _, p := range paths {
-		assert.Contains(t, []string{"kgw_prf.jsonl", "kgw_tables.jsonl", "kgw_texts.jsonl"}, filepath.Base(p))
-	}
+	conformance.Known(t, "kgw_*", "kgw_prf.jsonl", "kgw_tables.jsonl", "kgw_texts.jsonl")
 }
 
 type greenPRFRow struct {
@@ -99,7 +60,7 @@ func TestGreenListPRFVectors(t *testing.T) {
 	}
 	readers := map[setting]*greenReader{}
 	marks := map[setting]*watermark.Watermark{}
-	greenRows(t, "kgw_prf.jsonl", func(row greenPRFRow) {
+	for _, row := range conformance.Rows[greenPRFRow](t, "kgw_prf.jsonl") {
 		s := setting{row.Scheme, row.HashingKey, row.ContextWidth, row.VocabSize, row.GreenlistRatio}
 		r, w := readers[s], marks[s]
 		if r == nil {
@@ -145,19 +106,9 @@ func TestGreenListPRFVectors(t *testing.T) {
 		assert.Equal(t, row.GreenFirst16, perm[:min(16, row.GreenlistSize)])
 
 		r.list.Seek(seed)
-		var sorted []byte
-		n := 0
-		for i, bits := range r.list.Set() {
-			for b := range 64 {
-				if bits>>b&1 == 1 {
-					sorted = binary.LittleEndian.AppendUint32(sorted, uint32(64*i+b))
-					n++
-				}
-			}
-		}
-		sum := sha256.Sum256(sorted)
+		n, sum := conformance.SetSHA256(r.list.Set())
 		assert.Equal(t, row.GreenlistSize, n)
-		assert.Equal(t, row.GreenSortedSHA256, hex.EncodeToString(sum[:]))
+		assert.Equal(t, row.GreenSortedSHA256, sum)
 
 		// The mark itself, by its public face.
 		ask := []watermark.Token{candidate}
@@ -175,7 +126,7 @@ func TestGreenListPRFVectors(t *testing.T) {
 			}
 			assert.Equal(t, want, scores[i], "token %d after %v", x, row.IDs)
 		}
-	})
+	}
 }
 
 type greenTableRow struct {
@@ -186,7 +137,7 @@ type greenTableRow struct {
 }
 
 func TestGreenListTableVectors(t *testing.T) {
-	greenRows(t, "kgw_tables.jsonl", func(row greenTableRow) {
+	for _, row := range conformance.Rows[greenTableRow](t, "kgw_tables.jsonl") {
 		require.Equal(t, tableSize, row.TableSize)
 		var whole []byte
 		for i, x := range selfTable(row.HashingKey, tableSize)() {
@@ -200,24 +151,13 @@ func TestGreenListTableVectors(t *testing.T) {
 		part := selfTable(row.HashingKey, 1000)()
 		require.Len(t, part, 1000)
 		assert.Equal(t, row.First16[3], part[3]-1)
-	})
+	}
 }
 
 type greenTextRow struct {
-	ID            string            `json:"id"`
-	Kind          string            `json:"kind"`
-	Engine        string            `json:"engine"`
-	EngineVersion string            `json:"engine_version"`
-	Config        json.RawMessage   `json:"config"`
-	Model         string            `json:"model"`
-	VocabSize     int               `json:"vocab_size"`
-	Temperature   float64           `json:"temperature"`
-	PromptIDs     []watermark.Token `json:"prompt_ids"`
-	CompletionIDs []watermark.Token `json:"completion_ids"`
-	Trace         string            `json:"trace"`
-	TopK          int               `json:"top_k"`
-	BOSTokenID    *watermark.Token  `json:"bos_token_id"`
-	Detect        []greenDetectRow  `json:"detect"`
+	conformance.Text
+	BOSTokenID *watermark.Token `json:"bos_token_id"`
+	Detect     []greenDetectRow `json:"detect"`
 }
 
 type greenDetectRow struct {
@@ -235,18 +175,11 @@ type greenDetectRow struct {
 	Prediction       bool                       `json:"prediction"`
 }
 
-func float64Of(t *testing.T, hexBits string) float64 {
-	t.Helper()
-	bits, err := strconv.ParseUint(hexBits, 16, 64)
-	require.NoError(t, err)
-	return math.Float64frombits(bits)
-}
-
 func TestGreenListTextVectors(t *testing.T) {
 	detectors := map[string]*GreenListDetector{}
 	marks := map[string]*watermark.Watermark{}
 	deepest := map[string]float64{}
-	greenRows(t, "kgw_texts.jsonl", func(row greenTextRow) {
+	for _, row := range conformance.Rows[greenTextRow](t, "kgw_texts.jsonl") {
 		switch row.Kind {
 		case "marked", "edge", "unmarked", "long":
 		default:
@@ -282,7 +215,7 @@ func TestGreenListTextVectors(t *testing.T) {
 				marks[name], err = NewGreenList(c)
 				require.NoError(t, err)
 			}
-			got, err := d.Detect(row.CompletionIDs)
+			got, err := d.Detect(row.Completion)
 			switch want.Error {
 			case "":
 				require.NoError(t, err, row.ID)
@@ -299,19 +232,19 @@ func TestGreenListTextVectors(t *testing.T) {
 			where := row.ID + " " + want.Label
 			assert.Equal(t, want.NumScored, g.NumTokensScored, where)
 			assert.Equal(t, want.NumGreen, g.NumGreenTokens, where)
-			assert.Equal(t, float64Of(t, want.GreenFractionF64), g.GreenFraction, where)
+			assert.Equal(t, conformance.Float64(t, want.GreenFractionF64), g.GreenFraction, where)
 			assert.InDelta(t, want.GreenFraction, g.GreenFraction, 1e-12, where)
-			z := float64Of(t, want.ZF64)
+			z := conformance.Float64(t, want.ZF64)
 			assert.InDelta(t, z, g.ZScore, 1e-12*math.Abs(z), where)
 			assert.InDelta(t, want.Z, g.ZScore, 1e-12*math.Abs(z), where)
-			p := float64Of(t, want.PF64)
+			p := conformance.Float64(t, want.PF64)
 			assert.InDelta(t, p, g.EnginePValue, 1e-8*p, where)
 			assert.InDelta(t, want.P, g.EnginePValue, 1e-8*p, where)
 			assert.InDelta(t, 1-p, g.EngineConfidence, 1e-8, where)
 			assert.Equal(t, want.Prediction, g.Prediction, where)
 
 			// Ours beside it is what the mark's own detector gives.
-			text := row.CompletionIDs
+			text := row.Completion
 			if row.BOSTokenID != nil && text[0] == *row.BOSTokenID {
 				text = text[1:]
 			}
@@ -327,7 +260,7 @@ func TestGreenListTextVectors(t *testing.T) {
 				assert.Greater(t, g.LogP, -20.0, where)
 			}
 		}
-	})
+	}
 	if len(detectors) > 0 {
 		assert.Less(t, deepest["right"], -10.0)
 	}

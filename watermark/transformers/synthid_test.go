@@ -1,15 +1,12 @@
 package transformers_test
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
 	"log/slog"
 	"math"
-	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -17,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dyetrace/dyetrace/watermark"
+	"github.com/dyetrace/dyetrace/watermark/internal/conformance"
 	"github.com/dyetrace/dyetrace/watermark/synthid"
 	"github.com/dyetrace/dyetrace/watermark/transformers"
 )
@@ -24,29 +22,9 @@ import (
 // The rows of this engine among the vectors of package synthid, whose tests compare
 // every value of them; here they go through this package's configuration.
 
-func synthIDRows(t *testing.T, file string, visit func(row map[string]json.RawMessage)) {
+func synthIDRows(t *testing.T, file string) []map[string]json.RawMessage {
 	t.Helper()
-	dir := filepath.Join("..", "synthid", "testdata", "vectors")
-	if d := os.Getenv("DYETRACE_VECTORS"); d != "" {
-		dir = d
-	}
-	in, err := os.Open(filepath.Join(dir, file))
-	if os.IsNotExist(err) {
-		t.Skipf("no %s in %s", file, dir)
-	}
-	require.NoError(t, err)
-	defer in.Close()
-	lines := bufio.NewScanner(in)
-	lines.Buffer(nil, 1<<24)
-	rows := 0
-	for lines.Scan() {
-		var row map[string]json.RawMessage
-		require.NoError(t, json.Unmarshal(lines.Bytes(), &row))
-		visit(row)
-		rows++
-	}
-	require.NoError(t, lines.Err())
-	require.NotZero(t, rows)
+	return conformance.RowsIn[map[string]json.RawMessage](t, filepath.Join("..", "synthid", "testdata", "vectors"), file)
 }
 
 func get[T any](t *testing.T, row map[string]json.RawMessage, name string) (v T) {
@@ -71,9 +49,9 @@ func synthIDConfig(t *testing.T, raw json.RawMessage) transformers.SynthIDConfig
 
 func TestSynthIDTextVectors(t *testing.T) {
 	runs := 0
-	synthIDRows(t, "synthid_texts.jsonl", func(row map[string]json.RawMessage) {
+	for _, row := range synthIDRows(t, "synthid_texts.jsonl") {
 		if get[string](t, row, "engine") != "transformers-synthid" {
-			return
+			continue
 		}
 		c := synthIDConfig(t, row["config"])
 		d, err := transformers.NewSynthIDDetector(c)
@@ -98,7 +76,7 @@ func TestSynthIDTextVectors(t *testing.T) {
 				assert.InEpsilon(t, get[float64](t, run, "weighted_mean64"), got.WeightedMean, 1e-12)
 			}
 		}
-	})
+	}
 	assert.NotZero(t, runs)
 	t.Logf("%d detector runs", runs)
 }
@@ -106,24 +84,15 @@ func TestSynthIDTextVectors(t *testing.T) {
 // Sessions draw from the engine's scores after the tournament: the largest sum of them
 // and the request's own noise, which a session that has opted out shows.
 func TestSynthIDStepVectors(t *testing.T) {
-	parse := func(text []string) []float32 {
-		out := make([]float32, len(text))
-		for i, s := range text {
-			b, err := strconv.ParseUint(s, 16, 32)
-			require.NoError(t, err)
-			out[i] = math.Float32frombits(uint32(b))
-		}
-		return out
-	}
 	compared := 0
-	synthIDRows(t, "synthid_steps.jsonl", func(row map[string]json.RawMessage) {
+	for _, row := range synthIDRows(t, "synthid_steps.jsonl") {
 		if c := get[map[string]json.RawMessage](t, row, "config"); c["num_leaves"] != nil || c["sampling_table_seed"] == nil {
-			return // of DeepMind's package
+			continue // of DeepMind's package
 		}
 		w, err := transformers.NewSynthID(synthIDConfig(t, row["config"]))
 		require.NoError(t, err)
 		context, ids := get[[]watermark.Token](t, row, "context"), get[[]watermark.Token](t, row, "candidates")
-		logits, scores := parse(get[[]string](t, row, "logits_f32")), parse(get[[]string](t, row, "out_scores_f32"))
+		logits, scores := conformance.Float32s(t, get[[]string](t, row, "logits_f32")), conformance.Float32s(t, get[[]string](t, row, "out_scores_f32"))
 		answer := context[max(0, len(context)-get[int](t, row, "pos")):]
 		if len(answer) == len(context) && !get[bool](t, row, "marked") {
 			answer = append(append(append([]watermark.Token{}, context...), 901, 902, 903, 904), context...)
@@ -159,7 +128,7 @@ func TestSynthIDStepVectors(t *testing.T) {
 				compared++
 			}
 		}
-	})
+	}
 	assert.NotZero(t, compared)
 }
 

@@ -1,6 +1,9 @@
 package conformance
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
 	"math"
 	"strconv"
 	"testing"
@@ -63,4 +66,19 @@ func Near(t testing.TB, want, got, relative float64, what string) {
 	if !(math.Abs(got-want) <= relative*math.Abs(want)+math.SmallestNonzeroFloat64) {
 		t.Errorf("%s: %v, want %v to a relative %v", what, got, want, relative)
 	}
+}
+
+// SetSHA256 returns how many ids a bit set holds, id 64i+b as bit b of word i, and the
+// SHA-256 of the ids in ascending order, four bytes each, low byte first, as hex.
+func SetSHA256(set []uint64) (size int, sum string) {
+	var sorted []byte
+	for i, word := range set {
+		for b := range 64 {
+			if word>>b&1 == 1 {
+				sorted = binary.LittleEndian.AppendUint32(sorted, uint32(64*i+b))
+			}
+		}
+	}
+	digest := sha256.Sum256(sorted)
+	return len(sorted) / 4, hex.EncodeToString(digest[:])
 }
