@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dyetrace/dyetrace/watermark"
+	"github.com/dyetrace/dyetrace/watermark/internal/conformance"
 	"github.com/dyetrace/dyetrace/watermark/textseal"
 )
 
@@ -71,24 +72,6 @@ func sessions(t *testing.T, w *watermark.Watermark, seed uint64, prompt, ids []w
 	return s, noise
 }
 
-// largest returns the index of the largest sum, or −1 where two are too close to
-// tell in float32.
-func largest(logits []float64, noise []float32) int {
-	best, second, winner := math.Inf(-1), math.Inf(-1), -1
-	for i, l := range logits {
-		switch v := l + float64(noise[i]); {
-		case v > best:
-			best, second, winner = v, best, i
-		case v > second:
-			second = v
-		}
-	}
-	if best-second < 1e-4 {
-		return -1
-	}
-	return winner
-}
-
 func TestWriterDrawsWhatTheEngineSays(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 4))
 	window := []watermark.Token{5, 77, 1234}
@@ -107,7 +90,7 @@ func TestWriterDrawsWhatTheEngineSays(t *testing.T) {
 			s, noise := sessions(t, w, seed, window, ids)
 			got, err := s.Sample(ids, logits)
 			require.NoError(t, err)
-			if i := largest(want, noise); i >= 0 {
+			if i := conformance.Winner(want, noise); i >= 0 {
 				assert.Equal(t, ids[i], got, "%s seed %d", c.WatermarkType, seed)
 				compared++
 			}
@@ -238,7 +221,7 @@ func TestPerturb(t *testing.T) {
 			}
 			got, err := s.Sample(ids, logits)
 			require.NoError(t, err)
-			if i := largest(sum, noise); i >= 0 {
+			if i := conformance.Winner(sum, noise); i >= 0 {
 				assert.Equal(t, ids[i], got, kind)
 			}
 		}

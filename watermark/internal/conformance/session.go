@@ -81,3 +81,21 @@ func denseRow(ids []int32, logits []float32) []float32 {
 	}
 	return row
 }
+
+// Winner returns the index of the largest sum of what an engine's rule says and the
+// request's own noise, or −1 where two sums are too close to tell in float32.
+func Winner(rule []float64, noise []float32) int {
+	best, second, winner := math.Inf(-1), math.Inf(-1), -1
+	for i, l := range rule {
+		switch v := l + float64(noise[i]); {
+		case v > best:
+			best, second, winner = v, best, i
+		case v > second:
+			second = v
+		}
+	}
+	if best-second > 1e-4 {
+		return winner
+	}
+	return -1
+}
