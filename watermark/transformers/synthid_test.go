@@ -21,6 +21,7 @@ import (
 // The rows of this engine among the vectors of package synthid, whose tests compare
 // every value of them; here they go through this package's configuration.
 
+// synthIDRows reads a file of those vectors, whichever fields its rows have.
 func synthIDRows(t *testing.T, file string) []map[string]json.RawMessage {
 	t.Helper()
 	return conformance.RowsIn[map[string]json.RawMessage](t, filepath.Join("..", "synthid", "testdata", "vectors"), file)
