@@ -79,6 +79,11 @@ type prfRow struct {
 	ScoreF64          string            `json:"score_f64"`
 }
 
+// nextTo reports whether two float32 are equal or neighbours.
+func nextTo(a, b float32) bool {
+	return a == b || math.Nextafter32(a, b) == b
+}
+
 func TestVectorsPRF(t *testing.T) {
 	for i, r := range conformance.Rows[prfRow](t, "sglang_prf.jsonl") {
 		c := Config{Key: parseKey(t, r.Key), KeyB: parseKey(t, r.KeyB), ContextWindow: len(r.Context), MixingProbability: r.MixingProbability}
@@ -93,7 +98,9 @@ func TestVectorsPRF(t *testing.T) {
 		assert.Equal(t, r.UseKeyA, place.Stream == 0, "row %d", i)
 		assert.Equal(t, r.Coin, reader.toss())
 		assert.Equal(t, uint64(r.TokenHash)<<32, reader.Word(0, r.Token))
-		assert.Equal(t, conformance.Float32(t, r.LogU), logUniform(r.TokenHash), "row %d", i)
+		// The engine's float32 logarithm differs by one unit in the last place from
+		// one processor to another (MKL); its integers do not.
+		assert.True(t, nextTo(conformance.Float32(t, r.LogU), logUniform(r.TokenHash)), "row %d: ln u is %v, want %v", i, logUniform(r.TokenHash), conformance.Float32(t, r.LogU))
 		want := conformance.BothFloat64(t, r.ScoreF64, r.Score)
 		conformance.Near(t, want, gated{1}.Score(reader, watermark.Place{}, r.Token), scoreTolerance, "score")
 

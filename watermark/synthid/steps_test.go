@@ -97,8 +97,8 @@ func TestVectorsSteps(t *testing.T) {
 		Group      string            `json:"group"`
 		Config     *config           `json:"config"`
 	}
-	compared := 0
-	for _, v := range conformance.Rows[row](t, "synthid_steps.jsonl") {
+	compared, rows := 0, conformance.Rows[row](t, "synthid_steps.jsonl")
+	for _, v := range rows {
 		hash := Table
 		if v.Config.Seed == nil {
 			hash = TableFree
@@ -151,7 +151,7 @@ func TestVectorsSteps(t *testing.T) {
 		}
 		compared += drawAgainst(t, w, answer, v.Candidates, logits, want, v.Marked, 100)
 	}
-	assert.Greater(t, compared, 1900)
+	assert.Greater(t, compared, 95*len(rows), "near ties are few: of 100 draws a row")
 }
 
 // naiveScores is the tournament with N leaves, in float64 and without haste.
