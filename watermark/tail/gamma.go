@@ -13,9 +13,15 @@ func Gamma(x, shape float64) float64 {
 		return 0
 	case math.IsInf(x, 1):
 		return math.Inf(-1)
+	case shape < tinyShape:
+		return gammaTail(x, tinyShape).logUpper() + (ln(shape) - ln(tinyShape))
 	}
 	return gammaTail(x, shape).logUpper()
 }
+
+// tinyShape is a shape below which P(X >= x) is in proportion to the shape, to the last bit: a factor 1 + O(a ln x).
+// Far below it products with the shape would lose their digits.
+const tinyShape = 1e-200
 
 // A tailPart is one tail of a law, as the product of a factor that holds all of its smallness and a ratio that holds
 // none.

@@ -94,8 +94,8 @@ func (c GreenListConfig) withDefaults() (GreenListConfig, error) {
 	if c.VocabSize < 2 || c.VocabSize > math.MaxInt32 {
 		return c, fmt.Errorf("transformers: vocab_size is %d, want 2 to %d", c.VocabSize, math.MaxInt32)
 	}
-	if c.CacheBytes < 0 || c.CacheBytes > 1<<40 {
-		return c, fmt.Errorf("transformers: cache is %d bytes, want 0 (for 1 MiB) to 2^40", c.CacheBytes)
+	if c.CacheBytes < 0 || c.CacheBytes > 1<<30 {
+		return c, fmt.Errorf("transformers: cache is %d bytes, want 0 (for 1 MiB) to 2^30", c.CacheBytes)
 	}
 	if c.greenlistSize() < 1 {
 		return c, fmt.Errorf("transformers: greenlist_ratio is %v, want at least 1/%d: a list would be empty", c.GreenlistRatio, c.VocabSize)
