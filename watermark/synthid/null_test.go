@@ -228,13 +228,16 @@ func TestCalibration(t *testing.T) {
 		keys, largest int
 	}{
 		"small table":   {Config{NgramLen: 2, SamplingTableSize: 64, SamplingTableSeed: 9}, 3, 200, 100, 0},
-		"default table": {Config{}, 30, 3, 100, 0},
+		"default table": {Config{}, 30, 200, 100, 0},
 		"table-free":    {Config{Hash: TableFree, NgramLen: 3}, 4, 200, 100, 0},
 		"small keys":    {Config{Hash: TableFree}, 30, 40, 120, 1000},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			rng := rand.New(rand.NewPCG(7, 7))
+			if testing.Short() {
+				v.texts = min(v.texts, 20)
+			}
 			texts := conformance.Templates(v.texts, 130)
 			var logP, weighted [][]float64
 			for range v.keys {
