@@ -111,7 +111,7 @@ func TestResetForgets(t *testing.T) {
 	text := func(n, salt int) Text {
 		tokens := make([]Token, n)
 		for i := range tokens {
-			tokens[i] = Token((i*i*7 + salt*i) % 5003)
+			tokens[i] = Token((int64(i)*int64(i)*7 + int64(salt*i)) % 5003)
 		}
 		return Text{Tokens: tokens}
 	}
