@@ -56,20 +56,15 @@ func Shares(weights ...int) []uint64 {
 // a longer layer's words then use its own longer window. The layout key reveals
 // which window belongs to which layer, and no word.
 func NewLayers(layout keys.Key, layers ...Layer) (*Layers, error) {
-	if layout.IsZero() {
-		return nil, fmt.Errorf("watermark: the layout key is the zero Key")
+	g, err := newGate(layout)
+	if err != nil {
+		return nil, err
 	}
 	if len(layers) == 0 {
 		return nil, fmt.Errorf("watermark: a layout has no layers, want at least 1")
 	}
 	l := &Layers{}
-	g := &gate{info: layout.ID().String(), width: prf.MaxWidth}
-	var secret [32]byte
-	if err := layout.Expand(layoutContext, nil, secret[:]); err != nil {
-		return nil, fmt.Errorf("watermark: %w", err)
-	}
-	key := prf.NewKey(&secret)
-	g.key = func() *prf.Key { return &key }
+	g.width = prf.MaxWidth
 	end := uint64(0)
 	for i, layer := range layers {
 		if err := layer.check(l.names); err != nil {
