@@ -46,6 +46,14 @@ func (l entangled) Cumulant(theta float64) float64 {
 	return float64(l.depth) * l.share * theta
 }
 
+// Joint implements [tail.Law]: windows share the table, so nothing is known.
+func (entangled) Joint(theta float64, w []float64) float64 {
+	if theta == 0 || len(w) == 0 {
+		return 0
+	}
+	return math.Inf(1)
+}
+
 // Domain implements [tail.Law].
 func (entangled) Domain() (lo, hi float64) { return math.Inf(-1), math.Inf(1) }
 

@@ -45,6 +45,8 @@ func (l binomials) Cumulant(theta float64) float64 {
 	return float64(l.m) * bernoulliCumulant(theta, l.p)
 }
 
+func (l binomials) Joint(theta float64, w []float64) float64 { return independent(l, theta, w) }
+
 // LogTail counts whole hits: P(S >= ⌈sum⌉).
 func (l binomials) LogTail(sum float64, n int64) float64 {
 	bits, ok := l.bits(n)

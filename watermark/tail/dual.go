@@ -61,6 +61,8 @@ func (l dualExponential) Cumulant(theta float64) float64 {
 	return -math.Log1p(-(1-l.alpha)*theta) - math.Log1p(-l.alpha*theta)
 }
 
+func (l dualExponential) Joint(theta float64, w []float64) float64 { return independent(l, theta, w) }
+
 func (l dualExponential) LogTail(sum float64, n int64) float64 { return DualGamma(sum, n, l.alpha) }
 
 func (l dualExponential) LogE(sum float64, n int64) float64 { return gridE(l, sum, n) }

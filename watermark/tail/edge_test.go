@@ -87,7 +87,6 @@ func TestExtremeCounts(t *testing.T) {
 
 // TestErrorsOfTheCaller: what cannot be meant is no evidence.
 func TestErrorsOfTheCaller(t *testing.T) {
-	nan := math.NaN()
 	for _, shape := range []float64{0, -1, nan, math.Inf(1)} {
 		assert.Equal(t, 0.0, tail.Gamma(5, shape))
 	}

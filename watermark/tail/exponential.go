@@ -18,6 +18,8 @@ func (exponential) Cumulant(theta float64) float64 {
 	return -math.Log1p(-theta)
 }
 
+func (l exponential) Joint(theta float64, w []float64) float64 { return independent(l, theta, w) }
+
 func (exponential) LogTail(sum float64, n int64) float64 {
 	if n <= 0 {
 		return 0

@@ -17,6 +17,10 @@ import (
 // LogTail is therefore the binomial tail from nγ + 1 on, exact for one token a seed and an upper bound for any distinct (seed, token) pairs, and 0, no evidence, below.
 // It does not hold for a pair counted twice, nor for seeds that all keys share.
 //
+// Joint is exact for up to 64 tokens of one list, the lists of different seeds being independent. Beyond it is a bound: for weights of one sign that of independent
+// hits, as hits are negatively associated (K. Joag-Dev, F. Proschan, 1983); for others that of drawing with replacement, m·ln((1/V) Σ_v e^{θw_v}) over all V tokens
+// (W. Hoeffding, 1963, theorem 4).
+//
 // Hypergeometric counts are below binomial ones in the convex order (W. Hoeffding, 1963, theorem 4): LogE is an e-value and n·Cumulant an upper bound for any distinct pairs. Moments are those
 // of one hit; the variance of the sum is at most n times it.
 //
@@ -29,7 +33,7 @@ func FixedLists(green, size int) (Law, error) {
 }
 
 // FixedList is the law of hits of different tokens in one list of green of size tokens that all of them share: the count of n is hypergeometric, and LogTail its
-// tail, exact. More than size tokens cannot differ and give 0, no evidence. The rest is as for [FixedLists].
+// tail, exact. More than size tokens cannot differ and give 0, no evidence. Joint knows no bound, as all windows share the list. The rest is as for [FixedLists].
 func FixedList(green, size int) (Law, error) {
 	if err := checkList(green, size); err != nil {
 		return nil, err
@@ -62,6 +66,8 @@ func (l list) LogE(sum float64, n int64) float64 { return binomials{1, l.share()
 
 type fixedLists struct{ list }
 
+func (l fixedLists) Joint(theta float64, w []float64) float64 { return l.joint(theta, w) }
+
 func (l fixedLists) String() string { return fmt.Sprintf("FixedLists(%d/%d)", l.green, l.size) }
 
 func (l fixedLists) LogTail(sum float64, n int64) float64 {
@@ -91,6 +97,8 @@ func (w wide) less(o wide) bool { return w.hi < o.hi || w.hi == o.hi && w.lo < o
 type fixedList struct{ list }
 
 func (l fixedList) String() string { return fmt.Sprintf("FixedList(%d/%d)", l.green, l.size) }
+
+func (fixedList) Joint(theta float64, w []float64) float64 { return shared(theta, w) }
 
 func (l fixedList) LogTail(sum float64, n int64) float64 {
 	if n <= 0 || n > l.size || !(sum > 0) {

@@ -11,6 +11,11 @@ type Law interface {
 	Cumulant(theta float64) float64
 	// Domain is the open interval of θ on which Cumulant is finite.
 	Domain() (lo, hi float64)
+	// Joint returns ln E exp(θ Σ_v w[v]·X_v) for the scores X_v of different tokens after one window, or an upper bound
+	// where the law says so: the sum of Cumulant(θ·w[v]) where words are independent. 0 at θ = 0 and for no token, +Inf
+	// outside the domain, for NaN, and for every other θ of laws whose words different windows share, of which no bound
+	// is known: with them weighted sums are no test.
+	Joint(theta float64, w []float64) float64
 	// LogTail returns ln P(S >= sum) for the sum S of n independent units, exact unless the law says that it is an
 	// upper bound. n <= 0 or a NaN sum gives 0: no evidence.
 	LogTail(sum float64, n int64) float64
