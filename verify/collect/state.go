@@ -90,9 +90,8 @@ func (s *state) apply(ev event) error {
 		}
 		delete(s.open, p)
 		*x = next
-		settled := Exchange{Status: ev.Status}
 		s.Missing--
-		s.add(&settled)
+		s.add(ev.Status, nil)
 	default:
 		return fmt.Errorf("event has kind %q, want ask, unreached or answer", ev.Kind)
 	}

@@ -15,6 +15,17 @@ type Suspect struct {
 	Name string
 	// Text answers prompts.
 	Text TextModel
+	// Prefix predicts one token after a prefix: the most likely, or one sample.
+	// It is asked for passages if no log-probabilities are wanted.
+	Prefix Predictor
+	// TopLogProbs predicts the m most likely tokens after a prefix, with ln p;
+	// with m the size of the vocabulary, the whole distribution. If
+	// log-probabilities are wanted it is asked for everything that is wanted, in
+	// one question, and Prefix for nothing.
+	TopLogProbs Predictor
+	// Reference is another model, older than the commitment to the keys, which
+	// says ln p of the tokens that TopLogProbs listed, after the same prefix.
+	Reference Rescorer
 }
 
 // A TextModel answers prompts, in whatever way its owner serves them: chat

@@ -13,11 +13,23 @@ const questionsContext = "dyetrace 2026-11-24 verify questions/1"
 type Task struct {
 	// Plan is the digest of the plan that the answers are for. Required.
 	Plan Digest
-	// Prompts are asked once each, in this order. Required.
+	// Prompts are asked once each, in this order. Required, unless there are
+	// Passages.
 	Prompts []string
 	// Probes are asked three times each: before the first prompt, after half
 	// of them and after the last. A change of what answers shows in them.
 	Probes []string
+	// Passages are read by the suspect, once each, in this order.
+	Passages []Passage
+	// Want is what is asked at each of their positions. Required if there are
+	// Passages.
+	Want Want
+	// Reference says that the tokens listed for Want.Top are scored by the
+	// reference model too.
+	Reference bool
+	// Span is how many positions of a passage are one question, and so are
+	// lost together if it fails. 0: a whole passage.
+	Span int
 }
 
 func (t Task) check() error {

@@ -32,13 +32,15 @@ const (
 type Stage string
 
 // The stages, in order: the probes at the start, the first half of the prompts
-// (rounded up), the probes in the middle, the other prompts, the probes at the
-// end. Both halves of the prompts are of stage Prompts.
+// (rounded up), the first half of the readings (rounded up), the probes in the
+// middle, the other prompts, the other readings, the probes at the end. Both
+// halves of the prompts are of stage Prompts, both of the readings of Readings.
 const (
-	Start   Stage = "start"
-	Prompts Stage = "prompt"
-	Middle  Stage = "middle"
-	End     Stage = "end"
+	Start    Stage = "start"
+	Prompts  Stage = "prompt"
+	Readings Stage = "reading"
+	Middle   Stage = "middle"
+	End      Stage = "end"
 )
 
 // An Exchange is one question and what came of it.
@@ -60,6 +62,24 @@ type Exchange struct {
 	First, Last int64
 }
 
+// A ReadingExchange is one question about a passage and what came of it.
+type ReadingExchange struct {
+	N          int    // number of the question, from 0
+	Passage    int    // number of the passage in the task, from 0
+	Begin, End int    // the positions [Begin, End) of it
+	Question   Digest // of the passage: [Passage.Digest]
+	Status     Status // Complete, Failed or Missing
+	// Predictions are the answer if Status is Complete: End − Begin of them.
+	// Of a failed answer there are none.
+	Predictions []Prediction
+	Model       string // what said it answered: [Predictions.Model]
+	Error       string // of a failed answer
+	// Asked, Unreached, First and Last are as in Exchange.
+	Asked       int
+	Unreached   []string
+	First, Last int64
+}
+
 // A Transcript is everything that was asked for a plan and everything that was
 // answered. It does not change after [Run] has returned it.
 type Transcript struct {
@@ -67,6 +87,13 @@ type Transcript struct {
 	Suspect string
 	Probes  []Exchange // by stage (start, middle, end), then by number
 	Prompts []Exchange // in the order of the task
+	// Readings are the questions about passages: over the passages in the order
+	// of the task, and in each over its positions, Span at a time.
+	Readings []ReadingExchange
+	// Want, Reference and Span are those of the task.
+	Want      Want
+	Reference bool
+	Span      int
 }
 
 // Counts count questions by what became of them.
@@ -79,8 +106,8 @@ type Counts struct {
 	Unreached int `json:"unreached"` // times that nothing came back, over all questions
 }
 
-func (c *Counts) add(e *Exchange) {
-	switch e.Status {
+func (c *Counts) add(s Status, unreached []string) {
+	switch s {
 	case Complete:
 		c.Complete++
 	case Refused:
@@ -92,14 +119,23 @@ func (c *Counts) add(e *Exchange) {
 	default:
 		c.Missing++
 	}
-	c.Unreached += len(e.Unreached)
+	c.Unreached += len(unreached)
 }
 
 // Counts counts the prompts, without the probes.
 func (t *Transcript) Counts() Counts {
 	var c Counts
 	for i := range t.Prompts {
-		c.add(&t.Prompts[i])
+		c.add(t.Prompts[i].Status, t.Prompts[i].Unreached)
+	}
+	return c
+}
+
+// ReadingCounts counts the questions about passages.
+func (t *Transcript) ReadingCounts() Counts {
+	var c Counts
+	for i := range t.Readings {
+		c.add(t.Readings[i].Status, t.Readings[i].Unreached)
 	}
 	return c
 }

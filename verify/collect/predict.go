@@ -1,0 +1,76 @@
+package collect
+
+import "context"
+
+// A Want is what is asked at every position of a passage.
+type Want struct {
+	Argmax bool `json:"argmax,omitempty"` // the most likely token
+	Sample bool `json:"sample,omitempty"` // one token sampled at temperature 1
+	Top    int  `json:"top,omitempty"`    // so many of the most likely tokens with ln p; 0: none
+}
+
+// A Reading asks for the positions [Begin, End) of a passage: position p is
+// predicted from Prompt and Tokens[:p], or from PromptText and Pieces[:p], and
+// never with sight of Tokens[p:], not even of how they were cut: a model that
+// reads text is given the bytes of Pieces[:p], tokenized without what follows.
+type Reading struct {
+	Passage    *Passage // read only
+	Begin, End int      // 0 ≤ Begin < End ≤ len(Passage.Tokens)
+	Want       Want
+}
+
+// A Predictor predicts tokens from what comes before them.
+type Predictor interface {
+	// Predict returns one Prediction for each position of q, in order, with
+	// all that q.Want asks for. It honours ctx, may be called from several
+	// goroutines at once, and neither retries nor remembers. Errors are as for
+	// [TextModel]: after a [*TransportError] nothing was predicted and q is
+	// asked again; any other error is an answer that failed, whose predictions
+	// are not kept.
+	Predict(ctx context.Context, q Reading) (Predictions, error)
+}
+
+// Predictions are the answer to a [Reading].
+type Predictions struct {
+	// At has one prediction for each position: At[i] is of position Begin + i.
+	At []Prediction
+	// Model is what the suspect's interface says answered, as in [Answer].
+	Model string
+}
+
+// NoToken stands where there is no token.
+const NoToken int32 = -1
+
+// A Prediction is what a suspect expects at one position. Ids are of the marked
+// model's tokenizer.
+type Prediction struct {
+	// Argmax is the most likely token and Sample a token sampled at
+	// temperature 1: NoToken where what was predicted is not one token of the
+	// marked model. Where they were not asked for, [Run] keeps NoToken,
+	// whatever is here.
+	Argmax, Sample int32
+	// IDs are the tokens that the suspect finds most likely, as many as
+	// [Want.Top], the most likely first, ties by id. A suspect with other
+	// tokens lists the most likely among those that are tokens of the marked
+	// model. A service that adds the passage's own token beyond those that were
+	// asked for shows which it is: the addition is dropped before it gets here.
+	IDs []int32
+	// LogProbs are ln p of IDs: finite, at most 0, Σ exp ≤ 1 + 1e-3, for
+	// figures that are rounded. Write −9999 where a model says −Inf.
+	LogProbs []float64
+	// Reference is ln p that the reference model gives to the same IDs, finite.
+	// It is nil without a reference and is left nil by a Predictor: [Run] fills
+	// it in from the [Rescorer].
+	Reference []float64
+}
+
+// A Rescorer is a reference model: it says how likely it finds given tokens.
+type Rescorer interface {
+	// Rescore returns ln p of ids[i], in order, at position q.Begin + i, for
+	// each position of q. All are finite: a reference that lists only its own
+	// m most likely tokens says ln p of the least likely of them for ids beyond
+	// it, an upper bound. It honours ctx, may be called from several goroutines
+	// at once, and keeps neither q nor ids. After a [*TransportError] it is
+	// called again; any other error makes the answer one that failed.
+	Rescore(ctx context.Context, q Reading, ids [][]int32) ([][]float64, error)
+}
