@@ -27,8 +27,11 @@ type Decoys struct {
 	// Z holds each decoy's statistic, standardised by the mean and variance of
 	// the null law. Required.
 	Z []float64
-	// LogP holds each decoy's ln p. Required, as many as Z.
+	// LogP holds each decoy's ln p, as many as Z. Required without SmallAt.
 	LogP []float64
+	// SmallAt is the z from which on p ≤ 0.01: more than 0 where LogP is nil,
+	// and else without meaning.
+	SmallAt float64
 	// Excess is the excess kurtosis of one standardised statistic under the
 	// null: 6/n for a sum of n exponential scores.
 	Excess float64
@@ -109,7 +112,7 @@ func (d Decoys) Calibrate() (Calibration, error) {
 	for i, z := range d.Z {
 		c.Spread += z * z
 		c.Mean += z / j
-		if d.LogP[i] <= math.Log(small) {
+		if d.small(i) {
 			c.Small++
 		}
 	}
@@ -132,11 +135,19 @@ func (d Decoys) Calibrate() (Calibration, error) {
 	return c, nil
 }
 
+// small says whether decoy i has p ≤ 0.01.
+func (d Decoys) small(i int) bool {
+	if d.LogP == nil {
+		return d.Z[i] >= d.SmallAt
+	}
+	return d.LogP[i] <= math.Log(small)
+}
+
 func (d Decoys) check() error {
 	switch {
 	case len(d.Z) == 0:
 		return errors.New("evidence: there are no decoys, want at least 1")
-	case len(d.LogP) != len(d.Z):
+	case len(d.LogP) != len(d.Z) && !(d.LogP == nil && d.SmallAt > 0):
 		return fmt.Errorf("evidence: decoys have %d p-values, want %d, one each", len(d.LogP), len(d.Z))
 	case !(d.Excess > -2) || math.IsInf(d.Excess, 1):
 		return fmt.Errorf("evidence: excess kurtosis is %v, want more than -2", d.Excess)
@@ -147,7 +158,7 @@ func (d Decoys) check() error {
 		if math.IsNaN(z) || math.IsInf(z, 0) {
 			return fmt.Errorf("evidence: z of decoy %d is %v, want a finite number", i, z)
 		}
-		if !(d.LogP[i] <= 0) {
+		if d.LogP != nil && !(d.LogP[i] <= 0) {
 			return fmt.Errorf("evidence: ln p of decoy %d is %v, want at most 0", i, d.LogP[i])
 		}
 	}

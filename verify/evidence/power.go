@@ -213,6 +213,17 @@ func Tokens(law tail.Law, d, logP, power float64) (int64, error) {
 	return hi, nil
 }
 
+// DetectableAbove returns the least effect with which T reaches a threshold with
+// the given power, at least 0: the threshold is one of [Weighted.Critical]'s, and the
+// rest is as for the function of this name.
+func (w *Weighted) DetectableAbove(threshold, power float64) (float64, error) {
+	if err := checkPower(power); err != nil {
+		return 0, err
+	}
+	z := w.Standard(threshold) + normalQuantile(math.Log1p(-power))
+	return max(0, z/math.Sqrt(float64(w.Len()))), nil
+}
+
 // standard returns by how many standard deviations a sum of n scores lies above
 // its mean.
 func standard(law tail.Law, sum float64, n int64) float64 {

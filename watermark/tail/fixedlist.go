@@ -56,7 +56,11 @@ type list struct{ green, size int64 }
 
 func (l list) share() float64 { return float64(l.green) / float64(l.size) }
 
-func (l list) Moments() Moments { return binomials{1, l.share()}.Moments() }
+func (l list) Moments() Moments {
+	m := binomials{1, l.share()}.Moments()
+	m.Correlation = -1 / float64(l.size-1)
+	return m
+}
 
 func (list) Domain() (lo, hi float64) { return math.Inf(-1), math.Inf(1) }
 

@@ -29,4 +29,7 @@ type Moments struct {
 	Mean, Variance float64
 	// Excess is the excess kurtosis κ₄/σ⁴; a sum of n units has Excess/n.
 	Excess float64
+	// Correlation is that of the scores of two tokens after one window: 0 where words are independent, −1/(V−1) where a
+	// list holds a fixed number of V tokens. FixedList's is that of any two tokens.
+	Correlation float64
 }

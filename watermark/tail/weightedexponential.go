@@ -96,6 +96,16 @@ func (s gammaSum) settled(x float64) (lnP float64, done bool) {
 	return 0, false
 }
 
+// Saddlepoint returns the tails of a sum at x from its cumulant function K: theta solves K'(θ) = x, rate is θx − K(θ),
+// k2 and k3 are K”(θ) and K”'(θ). Bound is Chernoff's: for it any θ > 0 will do. NaN, a negative rate or a k2 that is
+// not positive is an error of the caller and gives 0 for both.
+func Saddlepoint(theta, rate, k2, k3 float64) Tails {
+	if !(rate >= 0 && k2 > 0 && !math.IsInf(k2, 1)) || math.IsNaN(theta) || math.IsNaN(k3) || math.IsInf(k3, 0) {
+		return Tails{}
+	}
+	return chernoff(theta, rate, k2, k3)
+}
+
 // chernoff makes Tails of a saddle point: K'(θ) = x, rate = θx − K(θ).
 func chernoff(theta, rate, k2, k3 float64) Tails {
 	bound := 0.0
