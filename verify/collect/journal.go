@@ -1,6 +1,7 @@
 package collect
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ const journalSchema = "dyetrace/journal/1"
 const (
 	asked     = "ask"       // the question is about to be sent
 	unreached = "unreached" // no byte of an answer arrived
+	predicted = "read"      // the suspect's predictions, which the reference is to score
 	answered  = "answer"    // the question is settled
 )
 
@@ -28,14 +30,29 @@ type journalHeader struct {
 }
 
 type event struct {
-	At     int64      `json:"at"`
-	Kind   string     `json:"kind"`
-	Stage  Stage      `json:"stage"`
-	N      int        `json:"n"`
-	Status Status     `json:"status,omitempty"`
-	Text   canon.Text `json:"text,omitempty"`
-	Model  string     `json:"model,omitempty"`
-	Error  string     `json:"error,omitempty"`
+	At          int64        `json:"at"`
+	Kind        string       `json:"kind"`
+	Stage       Stage        `json:"stage"`
+	N           int          `json:"n"`
+	Passage     *int         `json:"passage,omitempty"`
+	Begin       *int         `json:"begin,omitempty"`
+	End         *int         `json:"end,omitempty"`
+	Status      Status       `json:"status,omitempty"`
+	Text        canon.Text   `json:"text,omitempty"`
+	Model       string       `json:"model,omitempty"`
+	Error       string       `json:"error,omitempty"`
+	Predictions []Prediction `json:"predictions,omitempty"`
+	Reference   [][]float64  `json:"reference,omitempty"`
+}
+
+// reads reports whether the event has parts that only those of readings have.
+func (e *event) reads() bool {
+	return e.Passage != nil || e.Begin != nil || e.End != nil || e.Predictions != nil || e.Reference != nil
+}
+
+// answers reports whether the event has parts of an answer.
+func (e *event) answers() bool {
+	return e.reads() || e.Status != "" || e.Text != "" || e.Model != ""
 }
 
 // A journal is the file that a collection appends to. It is no safer for
@@ -61,13 +78,29 @@ func openJournal(path string, h journalHeader, replay func(event) error) (*journ
 }
 
 func (j *journal) load(h journalHeader, replay func(event) error) error {
-	data, err := io.ReadAll(j.f)
-	if err != nil {
-		return fmt.Errorf("collect: journal: %w", err)
+	b := bufio.NewReaderSize(j.f, 1<<16)
+	var torn []byte
+	for n := 1; ; n++ {
+		line, err := b.ReadBytes('\n')
+		if err == io.EOF {
+			torn = line
+			break
+		}
+		if err != nil {
+			return fmt.Errorf("collect: journal: %w", err)
+		}
+		j.size += int64(len(line))
+		if err := j.take(n, line[:len(line)-1], h, replay); err != nil {
+			return err
+		}
 	}
-	whole := data[:bytes.LastIndexByte(data, '\n')+1]
-	j.size = int64(len(whole))
-	if len(whole) < len(data) {
+	if j.size == 0 {
+		// A file of something else that ends without a newline is not ours to cut.
+		if first, err := canon.Encode(h); err != nil || !bytes.HasPrefix(first, torn) {
+			return errors.Join(err, fmt.Errorf("collect: journal: file begins with %.20q, want a journal or nothing", torn))
+		}
+	}
+	if len(torn) > 0 {
 		if err := j.f.Truncate(j.size); err != nil {
 			return fmt.Errorf("collect: journal: %w", err)
 		}
@@ -75,26 +108,29 @@ func (j *journal) load(h journalHeader, replay func(event) error) error {
 	if _, err := j.f.Seek(j.size, io.SeekStart); err != nil {
 		return fmt.Errorf("collect: journal: %w", err)
 	}
-	if len(whole) == 0 {
+	if j.size == 0 {
 		if err := j.append(h, true); err != nil {
 			return err
 		}
 		syncDir(filepath.Dir(j.f.Name()))
-		return nil
 	}
-	return eachLine(bytes.NewReader(whole), func(n int, line []byte) error {
-		if n == 1 {
-			return sameHeader(line, h)
-		}
-		var e event
-		if err := canon.Decode(line, &e); err != nil {
-			return fmt.Errorf("collect: line %d of the journal: %w", n, err)
-		}
-		if err := replay(e); err != nil {
-			return fmt.Errorf("collect: line %d of the journal: %w", n, err)
-		}
-		return nil
-	})
+	return nil
+}
+
+// take takes in line n, the first of which is the header.
+func (j *journal) take(n int, line []byte, h journalHeader, replay func(event) error) error {
+	if n == 1 {
+		return sameHeader(line, h)
+	}
+	var e event
+	err := canon.Decode(line, &e)
+	if err == nil {
+		err = replay(e)
+	}
+	if err != nil {
+		return fmt.Errorf("collect: line %d of the journal: %w", n, err)
+	}
+	return nil
 }
 
 func sameHeader(line []byte, want journalHeader) error {
@@ -110,7 +146,7 @@ func sameHeader(line []byte, want journalHeader) error {
 	case h.Suspect != want.Suspect:
 		return fmt.Errorf("collect: journal is of suspect %q, want %q", h.Suspect, want.Suspect)
 	case h.Questions != want.Questions:
-		return errors.New("collect: journal is of other prompts or probes, or of another order")
+		return errors.New("collect: journal is of other prompts, probes or passages, or of another order")
 	}
 	return nil
 }

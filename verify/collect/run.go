@@ -34,15 +34,23 @@ func Run(ctx context.Context, task Task, suspect Suspect, path string, opt Optio
 		return nil, errors.New("collect: suspect has no name")
 	case !utf8.ValidString(suspect.Name):
 		return nil, errors.New("collect: name of the suspect is not valid UTF-8")
-	case suspect.Text == nil:
-		return nil, fmt.Errorf("%w %s: it answers no prompts", ErrNoAccess, suspect.Name)
 	}
-	c := &collector{model: suspect.Text, opt: opt, state: newState(task, suspect.Name)}
-	header := journalHeader{journalSchema, task.Plan, suspect.Name, task.questions()}
+	if err := suspect.check(task); err != nil {
+		return nil, err
+	}
+	questions, err := task.questions()
+	if err != nil {
+		return nil, err
+	}
+	c := &collector{suspect: suspect, opt: opt}
+	if c.state, err = newState(task, suspect.Name); err != nil {
+		return nil, err
+	}
+	header := journalHeader{journalSchema, task.Plan, suspect.Name, questions}
 	if c.journal, err = openJournal(path, header, c.state.apply); err != nil {
 		return nil, err
 	}
-	err = c.stages(ctx, len(task.Prompts))
+	err = c.stages(ctx)
 	if err = errors.Join(err, c.journal.close()); err != nil {
 		return nil, err
 	}
@@ -50,24 +58,30 @@ func Run(ctx context.Context, task Task, suspect Suspect, path string, opt Optio
 }
 
 type collector struct {
-	model TextModel
-	opt   Options
+	suspect Suspect
+	opt     Options
 
 	mu      sync.Mutex // guards what follows
 	journal *journal
 	state   *state
 	gaveUp  int       // questions in a row that stayed without an answer
 	free    time.Time // when the next request may start
+	latest  time.Time // what the clock said last
 }
 
 // stages asks everything in order.
-func (c *collector) stages(ctx context.Context, prompts int) error {
-	half := (prompts + 1) / 2
-	probes := len(c.state.t.Probes) / 3
+func (c *collector) stages(ctx context.Context) error {
+	probes, prompts, readings := len(c.state.items[Start]), len(c.state.items[Prompts]), len(c.state.items[Readings])
 	for _, s := range []struct {
 		stage      Stage
 		begin, end int
-	}{{Start, 0, probes}, {Prompts, 0, half}, {Middle, 0, probes}, {Prompts, half, prompts}, {End, 0, probes}} {
+	}{
+		{Start, 0, probes},
+		{Prompts, 0, (prompts + 1) / 2}, {Readings, 0, (readings + 1) / 2},
+		{Middle, 0, probes},
+		{Prompts, (prompts + 1) / 2, prompts}, {Readings, (readings + 1) / 2, readings},
+		{End, 0, probes},
+	} {
 		if err := c.stage(ctx, s.stage, s.begin, s.end); err != nil {
 			return err
 		}
@@ -80,7 +94,7 @@ func (c *collector) stages(ctx context.Context, prompts int) error {
 func (c *collector) stage(ctx context.Context, stage Stage, begin, end int) error {
 	var todo []place
 	for n := begin; n < end; n++ {
-		if p := (place{stage, n}); c.state.at(p).Status == Missing {
+		if p := (place{stage, n}); c.state.at(p).status == Missing {
 			todo = append(todo, p)
 		}
 	}
@@ -112,24 +126,49 @@ func (c *collector) stage(ctx context.Context, stage Stage, begin, end int) erro
 
 // ask asks one question until it is settled or its retries are used up.
 func (c *collector) ask(ctx context.Context, p place) error {
-	question := c.state.at(p).Question
+	x := c.state.at(p)
+	if p.stage == Readings {
+		return c.read(ctx, p, x)
+	}
+	return c.send(ctx, p, func() (event, error) {
+		a, err := c.suspect.Text.Answer(ctx, x.question)
+		ev := event{Kind: answered, Text: canon.Text(a.Text), Model: valid(a.Model)}
+		switch {
+		case a.Refused:
+			ev.Status = Refused
+		case a.Text == "":
+			ev.Status = Empty
+		default:
+			ev.Status = Complete
+		}
+		return ev, err
+	})
+}
+
+// send calls call, which sends the question to the suspect, until something of
+// an answer arrives or its retries are used up, and records what happens. An
+// error other than a [*TransportError] makes the event one of a failed answer.
+func (c *collector) send(ctx context.Context, p place, call func() (event, error)) error {
 	pause := c.opt.Backoff
 	for retry := 0; ; retry++ {
 		if err := c.turn(ctx); err != nil {
 			return err
 		}
-		if err := c.record(event{Kind: asked, Stage: p.stage, N: p.n}); err != nil {
+		if err := c.record(p, event{Kind: asked}); err != nil {
 			return err
 		}
-		a, err := c.model.Answer(ctx, question)
+		ev, err := call()
 		if err != nil && ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
 		var te *TransportError
 		if !errors.As(err, &te) {
-			return c.settle(p, a, err)
+			if err != nil {
+				ev.Kind, ev.Status, ev.Error, ev.Predictions = answered, Failed, valid(err.Error()), nil
+			}
+			return c.record(p, ev)
 		}
-		if err := c.record(event{Kind: unreached, Stage: p.stage, N: p.n, Error: strings.ToValidUTF8(err.Error(), "\uFFFD")}); err != nil {
+		if err := c.record(p, event{Kind: unreached, Error: valid(err.Error())}); err != nil {
 			return err
 		}
 		c.hold(te.RetryAfter)
@@ -139,14 +178,22 @@ func (c *collector) ask(ctx context.Context, p place) error {
 		if err := c.opt.Clock.Sleep(ctx, pause); err != nil {
 			return context.Cause(ctx)
 		}
-		pause = min(2*pause, max(time.Minute, c.opt.Backoff))
+		pause = c.longer(pause)
 	}
 }
+
+// longer returns the pause after the next failure.
+func (c *collector) longer(pause time.Duration) time.Duration {
+	return min(2*pause, max(time.Minute, c.opt.Backoff))
+}
+
+// valid returns what a suspect said of itself as files can hold it.
+func valid(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 
 // turn waits until a request may start.
 func (c *collector) turn(ctx context.Context) error {
 	c.mu.Lock()
-	now := c.opt.Clock.Now()
+	now := c.now()
 	start := now
 	if c.free.After(now) {
 		start = c.free
@@ -163,7 +210,7 @@ func (c *collector) turn(ctx context.Context) error {
 func (c *collector) hold(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if t := c.opt.Clock.Now().Add(d); d > 0 && t.After(c.free) {
+	if t := c.now().Add(d); d > 0 && t.After(c.free) {
 		c.free = t
 	}
 }
@@ -178,28 +225,25 @@ func (c *collector) giveUp(last error) error {
 	return fmt.Errorf("collect: %d questions in a row got no answer; the last: %w", c.gaveUp, last)
 }
 
-// settle records the outcome of a question.
-func (c *collector) settle(p place, a Answer, err error) error {
-	ev := event{Kind: answered, Stage: p.stage, N: p.n, Text: canon.Text(a.Text), Model: strings.ToValidUTF8(a.Model, "\uFFFD")}
-	switch {
-	case err != nil:
-		ev.Status, ev.Error = Failed, strings.ToValidUTF8(err.Error(), "\uFFFD")
-	case a.Refused:
-		ev.Status = Refused
-	case a.Text == "":
-		ev.Status = Empty
-	default:
-		ev.Status = Complete
+// now reads the clock. A clock that was set back moves the start of the next
+// request with it: nobody waits for the old time to come again. Requires that mu
+// is held.
+func (c *collector) now() time.Time {
+	now := c.opt.Clock.Now()
+	if back := c.latest.Sub(now); back > 0 {
+		c.free = c.free.Add(-back)
 	}
-	return c.record(ev)
+	c.latest = now
+	return now
 }
 
-// record writes an event down and takes it in.
-func (c *collector) record(ev event) error {
+// record writes an event of the question at p down and takes it in.
+func (c *collector) record(p place, ev event) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	ev.At = c.opt.Clock.Now().UnixMilli()
-	if err := c.journal.append(ev, ev.Kind == answered); err != nil {
+	ev.At, ev.Stage, ev.N = c.now().UnixMilli(), p.stage, p.n
+	kept := ev.Kind == answered || ev.Kind == predicted
+	if err := c.journal.append(ev, kept); err != nil {
 		return err
 	}
 	if err := c.state.apply(ev); err != nil {
@@ -209,7 +253,7 @@ func (c *collector) record(ev event) error {
 		c.gaveUp = 0
 	}
 	if c.opt.Progress != nil {
-		c.opt.Progress(Progress{len(c.state.t.Probes) + len(c.state.t.Prompts), c.state.Counts})
+		c.opt.Progress(Progress{c.state.total, c.state.Counts})
 	}
 	return nil
 }

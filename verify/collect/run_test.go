@@ -205,7 +205,7 @@ func TestRunRefuses(t *testing.T) {
 		opt     collect.Options
 	}{
 		"collect: task has no plan digest":                                                   {collect.Task{Prompts: prompts(1)}, ok, collect.Options{}},
-		"collect: task has 0 prompts, want at least 1":                                       {collect.Task{Plan: digest(1)}, ok, collect.Options{}},
+		"collect: task has 0 prompts and 0 passages, want at least 1 of either":              {collect.Task{Plan: digest(1)}, ok, collect.Options{}},
 		"collect: prompt 0 is not valid UTF-8":                                               {collect.Task{Plan: digest(1), Prompts: []string{"\xff"}}, ok, collect.Options{}},
 		"collect: probe 0 is not valid UTF-8":                                                {collect.Task{Plan: digest(1), Prompts: prompts(1), Probes: []string{"\xff"}}, ok, collect.Options{}},
 		"collect: suspect has no name":                                                       {task(4), collect.Suspect{Text: echo()}, collect.Options{}},
@@ -217,7 +217,7 @@ func TestRunRefuses(t *testing.T) {
 		"collect: unreachable limit is -1, want at least 1, or 0 for 10":                     {task(4), ok, collect.Options{Unreachable: -1}},
 		"collect: journal is of plan " + digest(1).String() + ", want " + digest(2).String(): {plan, ok, collect.Options{}},
 		`collect: journal is of suspect "s", want "t"`:                                       {task(4), collect.Suspect{Name: "t", Text: echo()}, collect.Options{}},
-		"collect: journal is of other prompts or probes, or of another order":                {task(5), ok, collect.Options{}},
+		"collect: journal is of other prompts, probes or passages, or of another order":      {task(5), ok, collect.Options{}},
 	} {
 		_, err := collect.Run(context.Background(), call.task, call.suspect, path, call.opt)
 		assert.EqualError(t, err, want)
@@ -245,7 +245,7 @@ func TestRunRefusesAForeignJournal(t *testing.T) {
 		"collect: line 2 of the journal: there is no question start 9": lines[0] + `{"at":0,"kind":"ask","stage":"start","n":9}` + "\n",
 		"collect: line 2 of the journal: there is no question dusk 0":  lines[0] + `{"at":0,"kind":"ask","stage":"dusk","n":0}` + "\n",
 		"there is no question prompt -1":                               lines[0] + `{"at":0,"kind":"ask","stage":"prompt","n":-1}` + "\n",
-		`event has kind "guess", want ask, unreached or answer`:        lines[0] + lines[1] + `{"at":0,"kind":"guess","stage":"start","n":0}` + "\n",
+		`event has kind "guess", want ask, unreached, read or answer`:  lines[0] + lines[1] + `{"at":0,"kind":"guess","stage":"start","n":0}` + "\n",
 		`an answer cannot be missing`:                                  lines[0] + lines[1] + `{"at":0,"kind":"answer","stage":"start","n":0,"status":"missing"}` + "\n",
 		`status is "fine", want complete`:                              lines[0] + lines[1] + `{"at":0,"kind":"answer","stage":"start","n":0,"status":"fine"}` + "\n",
 	} {

@@ -28,6 +28,26 @@ type Suspect struct {
 	Reference Rescorer
 }
 
+// check reports which access the task needs that there is not.
+func (s Suspect) check(t Task) error {
+	lacks := ""
+	switch {
+	case s.Text == nil && len(t.Prompts)+len(t.Probes) > 0:
+		lacks = "it answers no prompts"
+	case len(t.Passages) == 0:
+	case t.Want.Top > 0 && s.TopLogProbs == nil:
+		lacks = "it gives no log-probabilities"
+	case t.Want.Top == 0 && s.Prefix == nil:
+		lacks = "it predicts no tokens"
+	case t.Reference && s.Reference == nil:
+		lacks = "there is no reference model beside it"
+	}
+	if lacks != "" {
+		return fmt.Errorf("%w %s: %s", ErrNoAccess, s.Name, lacks)
+	}
+	return nil
+}
+
 // A TextModel answers prompts, in whatever way its owner serves them: chat
 // template, temperature and length are its own and are part of its name.
 type TextModel interface {

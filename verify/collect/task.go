@@ -1,6 +1,7 @@
 package collect
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
@@ -36,8 +37,8 @@ func (t Task) check() error {
 	switch {
 	case t.Plan.IsZero():
 		return errors.New("collect: task has no plan digest")
-	case len(t.Prompts) == 0:
-		return errors.New("collect: task has 0 prompts, want at least 1")
+	case len(t.Prompts)+len(t.Passages) == 0:
+		return errors.New("collect: task has 0 prompts and 0 passages, want at least 1 of either")
 	}
 	for i, p := range t.Prompts {
 		if !utf8.ValidString(p) {
@@ -49,13 +50,61 @@ func (t Task) check() error {
 			return fmt.Errorf("collect: probe %d is not valid UTF-8", i)
 		}
 	}
+	for i := range t.Passages {
+		if err := t.Passages[i].check(); err != nil {
+			return fmt.Errorf("collect: passage %d of the task: %w", i, err)
+		}
+	}
+	if err := checkWant(len(t.Passages) > 0, t.Want, t.Reference, t.Span); err != nil {
+		return fmt.Errorf("collect: task %w", err)
+	}
+	return nil
+}
+
+// checkWant reports what is wrong with what is asked of passages, if there are
+// any.
+func checkWant(passages bool, w Want, reference bool, span int) error {
+	switch {
+	case w.Top < 0 || w.Top > maxTop:
+		return fmt.Errorf("wants the %d most likely tokens, want 0 to %d", w.Top, maxTop)
+	case span < 0:
+		return fmt.Errorf("has spans of %d positions, want at least 1, or 0 for whole passages", span)
+	case passages && w == Want{}:
+		return errors.New("wants nothing of its passages")
+	case !passages && (w != Want{} || reference || span != 0):
+		return errors.New("has no passages, but says what is wanted of them")
+	case reference && w.Top == 0:
+		return errors.New("has a reference, but wants no tokens for it to score")
+	}
 	return nil
 }
 
 // questions names what is asked and in which order.
-func (t Task) questions() Digest {
+func (t Task) questions() (Digest, error) {
 	a, b := sumStrings(questionsContext, t.Prompts), sumStrings(questionsContext, t.Probes)
-	return sum(questionsContext, a[:], b[:])
+	if len(t.Passages) == 0 {
+		return sum(questionsContext, a[:], b[:]), nil
+	}
+	lines := make([]string, len(t.Passages))
+	for i := range t.Passages {
+		var err error
+		if lines[i], err = t.Passages[i].line(); err != nil {
+			return Digest{}, fmt.Errorf("collect: passage %d of the task: %w", i, err)
+		}
+	}
+	c := sumStrings(questionsContext, lines)
+	var how []byte
+	for _, x := range []int{flag(t.Want.Argmax), flag(t.Want.Sample), t.Want.Top, flag(t.Reference), t.Span} {
+		how = binary.LittleEndian.AppendUint64(how, uint64(x))
+	}
+	return sum(questionsContext, a[:], b[:], c[:], how), nil
+}
+
+func flag(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // Options say how [Run] asks. The zero Options ask one question at a time.
@@ -84,7 +133,8 @@ type Options struct {
 
 // Progress is how far a collection is.
 type Progress struct {
-	// Total is the number of questions: prompts and three times the probes.
+	// Total is the number of questions: prompts, three times the probes, and
+	// spans of passages.
 	Total int
 	Counts
 }

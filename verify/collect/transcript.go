@@ -1,13 +1,9 @@
 package collect
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
-
-	"github.com/dyetrace/dyetrace/verify/internal/canon"
 )
 
 const (
@@ -59,24 +55,6 @@ type Exchange struct {
 	Unreached []string
 	// First and Last are the times of the first and the last event, in
 	// milliseconds since 1970 UTC by the collector's clock; 0 if never asked.
-	First, Last int64
-}
-
-// A ReadingExchange is one question about a passage and what came of it.
-type ReadingExchange struct {
-	N          int    // number of the question, from 0
-	Passage    int    // number of the passage in the task, from 0
-	Begin, End int    // the positions [Begin, End) of it
-	Question   Digest // of the passage: [Passage.Digest]
-	Status     Status // Complete, Failed or Missing
-	// Predictions are the answer if Status is Complete: End − Begin of them.
-	// Of a failed answer there are none.
-	Predictions []Prediction
-	Model       string // what said it answered: [Predictions.Model]
-	Error       string // of a failed answer
-	// Asked, Unreached, First and Last are as in Exchange.
-	Asked       int
-	Unreached   []string
 	First, Last int64
 }
 
@@ -140,17 +118,23 @@ func (t *Transcript) ReadingCounts() Counts {
 	return c
 }
 
-// Models returns what said it answered, over prompts and probes, without
+// Models returns what said it answered, over prompts, probes and readings, without
 // repetition and sorted. More than one entry means that the model was changed
 // while it was asked, or that several answered in turn.
 func (t *Transcript) Models() []string {
 	var m []string
-	for _, list := range [][]Exchange{t.Probes, t.Prompts} {
-		for _, e := range list {
-			if e.Model != "" && !slices.Contains(m, e.Model) {
-				m = append(m, e.Model)
-			}
+	add := func(name string) {
+		if name != "" && !slices.Contains(m, name) {
+			m = append(m, name)
 		}
+	}
+	for _, list := range [][]Exchange{t.Probes, t.Prompts} {
+		for i := range list {
+			add(list[i].Model)
+		}
+	}
+	for i := range t.Readings {
+		add(t.Readings[i].Model)
 	}
 	slices.Sort(m)
 	return m
@@ -175,151 +159,29 @@ func (t *Transcript) ProbesDiffer() []int {
 	return out
 }
 
-type transcriptHeader struct {
-	Schema  string `json:"schema"`
-	Plan    Digest `json:"plan"`
-	Suspect string `json:"suspect"`
-	Probes  int    `json:"probes"`
-	Prompts int    `json:"prompts"`
-}
-
-type exchangeLine struct {
-	Stage     Stage      `json:"stage"`
-	N         int        `json:"n"`
-	Question  string     `json:"question"`
-	Status    Status     `json:"status"`
-	Text      canon.Text `json:"text,omitempty"`
-	Model     string     `json:"model,omitempty"`
-	Error     string     `json:"error,omitempty"`
-	Asked     int        `json:"asked"`
-	Unreached []string   `json:"unreached,omitempty"`
-	First     int64      `json:"first"`
-	Last      int64      `json:"last"`
-}
-
-// encode returns the bytes of the transcript's file.
-func (t *Transcript) encode() ([]byte, error) {
-	var b bytes.Buffer
-	line := func(v any) error {
-		data, err := canon.Encode(v)
-		b.Write(data)
-		b.WriteByte('\n')
-		return err
-	}
-	err := line(transcriptHeader{transcriptSchema, t.Plan, t.Suspect, len(t.Probes), len(t.Prompts)})
-	for _, list := range [][]Exchange{t.Probes, t.Prompts} {
-		for _, e := range list {
-			err = errors.Join(err, line(exchangeLine{e.Stage, e.N, e.Question, e.Status, canon.Text(e.Text), e.Model, e.Error,
-				e.Asked, e.Unreached, e.First, e.Last}))
-		}
-	}
-	return b.Bytes(), err
-}
-
-// WriteTo writes the transcript's file: see the package comment.
-func (t *Transcript) WriteTo(w io.Writer) (int64, error) {
-	data, err := t.encode()
-	if err != nil {
-		return 0, err
-	}
-	n, err := w.Write(data)
-	return int64(n), err
-}
-
-// Digest names the transcript: the digest of the bytes that WriteTo writes.
-func (t *Transcript) Digest() (Digest, error) {
-	data, err := t.encode()
-	if err != nil {
-		return Digest{}, err
-	}
-	return sum(transcriptContext, data), nil
-}
-
-// ReadTranscript reads what [Transcript.WriteTo] wrote and refuses everything
-// else.
-func ReadTranscript(r io.Reader) (*Transcript, error) {
-	var t Transcript
-	var h transcriptHeader
-	err := eachLine(r, func(n int, data []byte) error {
-		if n == 1 {
-			if err := canon.Decode(data, &h); err != nil {
-				return fmt.Errorf("collect: transcript header: %w", err)
-			}
-			return t.begin(h)
-		}
-		var l exchangeLine
-		if err := canon.Decode(data, &l); err != nil {
-			return fmt.Errorf("collect: line %d of the transcript: %w", n, err)
-		}
-		e := Exchange{l.Stage, l.N, l.Question, l.Status, string(l.Text), l.Model, l.Error, l.Asked, l.Unreached, l.First, l.Last}
-		return t.append(n, h, e)
-	})
-	if err != nil {
-		return nil, err
-	}
-	if h.Schema == "" {
-		return nil, errors.New("collect: transcript is empty")
-	}
-	if len(t.Probes) != h.Probes || len(t.Prompts) != h.Prompts {
-		return nil, fmt.Errorf("collect: transcript has %d probes and %d prompts, want %d and %d as its header says",
-			len(t.Probes), len(t.Prompts), h.Probes, h.Prompts)
-	}
-	return &t, nil
-}
-
-func (t *Transcript) begin(h transcriptHeader) error {
-	switch {
-	case h.Schema != transcriptSchema:
-		return fmt.Errorf("collect: transcript has schema %q, want %q", h.Schema, transcriptSchema)
-	case h.Plan.IsZero():
-		return errors.New("collect: transcript has no plan digest")
-	case h.Probes < 0 || h.Probes%3 != 0:
-		return fmt.Errorf("collect: transcript has %d answers to probes, want a multiple of 3", h.Probes)
-	case h.Prompts < 1:
-		return fmt.Errorf("collect: transcript has %d prompts, want at least 1", h.Prompts)
-	}
-	t.Plan, t.Suspect = h.Plan, h.Suspect
-	return nil
-}
-
-// append adds the exchange of line n, which must be the next one.
-func (t *Transcript) append(n int, h transcriptHeader, e Exchange) error {
-	stage, number := Prompts, len(t.Prompts)
-	if i := len(t.Probes); i < h.Probes {
-		stage, number = []Stage{Start, Middle, End}[i/(h.Probes/3)], i%(h.Probes/3)
-	}
-	if e.Stage != stage || e.N != number {
-		return fmt.Errorf("collect: line %d of the transcript is %s %d, want %s %d", n, e.Stage, e.N, stage, number)
-	}
-	if err := e.check(); err != nil {
-		return fmt.Errorf("collect: line %d of the transcript: %w", n, err)
-	}
-	if stage == Prompts {
-		t.Prompts = append(t.Prompts, e)
-	} else {
-		t.Probes = append(t.Probes, e)
-	}
-	return nil
-}
-
 func (e *Exchange) check() error {
-	answered := len(e.Unreached) + 1
-	switch e.Status {
-	case Complete, Refused, Failed:
-	case Empty:
-		if e.Text != "" {
-			return fmt.Errorf("status is empty, but the text has %d bytes", len(e.Text))
-		}
-	case Missing:
-		answered--
-		if e.Text != "" || e.Model != "" || e.Error != "" {
-			return errors.New("status is missing, but there is an answer")
-		}
-	default:
-		return fmt.Errorf("status is %q, want complete, refused, empty, failed or missing", e.Status)
+	switch {
+	case e.Status == Empty && e.Text != "":
+		return fmt.Errorf("status is empty, but the text has %d bytes", len(e.Text))
+	case e.Status == Missing && (e.Text != "" || e.Model != "" || e.Error != ""):
+		return errors.New("status is missing, but there is an answer")
 	}
-	if e.Asked != answered {
-		return fmt.Errorf("asked %d times, want %d: %d without an outcome, status %s", e.Asked, answered, len(e.Unreached), e.Status)
+	return checkAsked(e.Status, e.Asked, len(e.Unreached))
+}
+
+// checkAsked reports whether a question was asked as often as its outcome says:
+// once for it and once for each time without one.
+func checkAsked(s Status, asked, unreached int) error {
+	want := unreached + 1
+	switch s {
+	case Complete, Refused, Empty, Failed:
+	case Missing:
+		want--
+	default:
+		return fmt.Errorf("status is %q, want complete, refused, empty, failed or missing", s)
+	}
+	if asked != want {
+		return fmt.Errorf("asked %d times, want %d: %d without an outcome, status %s", asked, want, unreached, s)
 	}
 	return nil
 }

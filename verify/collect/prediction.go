@@ -1,0 +1,129 @@
+package collect
+
+import (
+	"fmt"
+	"math"
+	"slices"
+)
+
+// maxTop is beyond the size of any vocabulary.
+const maxTop = 1 << 20
+
+// slack is how far the probabilities of the listed tokens may exceed 1 in sum:
+// services round ln p to three or four decimals.
+const slack = 1e-3
+
+// checkPredictions reports what is wrong with an answer to q.
+func checkPredictions(at []Prediction, q Reading, reference bool) error {
+	if len(at) != q.End-q.Begin {
+		return fmt.Errorf("answer has %d predictions, want %d, for positions [%d, %d)", len(at), q.End-q.Begin, q.Begin, q.End)
+	}
+	for i := range at {
+		if err := at[i].check(q.Want, reference); err != nil {
+			return fmt.Errorf("prediction at position %d: %w", q.Begin+i, err)
+		}
+	}
+	return nil
+}
+
+func (p *Prediction) check(w Want, reference bool) error {
+	if err := checkToken("most likely token", p.Argmax, w.Argmax); err != nil {
+		return err
+	}
+	if err := checkToken("sampled token", p.Sample, w.Sample); err != nil {
+		return err
+	}
+	switch {
+	case len(p.IDs) != w.Top:
+		return fmt.Errorf("lists %d tokens, want %d", len(p.IDs), w.Top)
+	case len(p.LogProbs) != w.Top:
+		return fmt.Errorf("lists %d tokens with %d log-probabilities", len(p.IDs), len(p.LogProbs))
+	}
+	sum := 0.0
+	for i, id := range p.IDs {
+		l := p.LogProbs[i]
+		switch {
+		case id < 0:
+			return fmt.Errorf("token %d of the list is %d, want at least 0", i, id)
+		case !(l <= 0) || math.IsInf(l, 0):
+			return fmt.Errorf("ln p of token %d is %v, want a finite number of at most 0", id, l)
+		case i > 0 && l > p.LogProbs[i-1]:
+			return fmt.Errorf("token %d is listed after the less likely token %d", id, p.IDs[i-1])
+		case i > 0 && l == p.LogProbs[i-1] && id < p.IDs[i-1]:
+			return fmt.Errorf("token %d is listed after token %d, which is as likely, want them by id", id, p.IDs[i-1])
+		}
+		sum += exponential(l)
+	}
+	if id, twice := repeated(p.IDs); twice {
+		return fmt.Errorf("token %d is listed twice", id)
+	}
+	if sum > 1+slack {
+		return fmt.Errorf("probabilities of the listed tokens have sum %.6g, want at most %v", sum, 1+slack)
+	}
+	if !reference {
+		if len(p.Reference) != 0 {
+			return fmt.Errorf("has %d figures of a reference, want none", len(p.Reference))
+		}
+		return nil
+	}
+	return checkReference(p.Reference, p.IDs)
+}
+
+func checkToken(name string, id int32, wanted bool) error {
+	switch {
+	case !wanted && id != NoToken:
+		return fmt.Errorf("%s is %d, want %d: it was not asked for", name, id, NoToken)
+	case id < NoToken:
+		return fmt.Errorf("%s is %d, want at least 0, or %d for none", name, id, NoToken)
+	}
+	return nil
+}
+
+func checkReference(r []float64, ids []int32) error {
+	if len(r) != len(ids) {
+		return fmt.Errorf("reference has %d figures for %d tokens", len(r), len(ids))
+	}
+	for i, l := range r {
+		if !(l <= 0) || math.IsInf(l, 0) {
+			return fmt.Errorf("ln p of token %d by the reference is %v, want a finite number of at most 0", ids[i], l)
+		}
+	}
+	return nil
+}
+
+// repeated returns an id that occurs twice.
+func repeated(ids []int32) (int32, bool) {
+	if len(ids) > 32 {
+		ids = slices.Clone(ids)
+		slices.Sort(ids)
+		for i := 1; i < len(ids); i++ {
+			if ids[i] == ids[i-1] {
+				return ids[i], true
+			}
+		}
+		return 0, false
+	}
+	for i, id := range ids {
+		if slices.Contains(ids[:i], id) {
+			return id, true
+		}
+	}
+	return 0, false
+}
+
+// exponential returns e^x for x ≤ 0, the same on every machine, so that all of
+// them accept the same files: no product is rounded together with a sum. Its
+// relative error is below 1e-14.
+func exponential(x float64) float64 {
+	const log2e, ln2hi, ln2lo = 1.4426950408889634, 6.93147180369123816490e-01, 1.90821492927058770002e-10
+	if x < -700 {
+		return 0
+	}
+	k := math.Floor(float64(x*log2e) + 0.5)
+	r := float64(x-float64(k*ln2hi)) - float64(k*ln2lo)
+	sum := 1.0 // Taylor's series, |r| ≤ ln 2 / 2
+	for i := 14.0; i > 0; i-- {
+		sum = 1 + float64(float64(r/i)*sum)
+	}
+	return math.Ldexp(sum, int(k))
+}
