@@ -81,11 +81,11 @@ func checkToken(name string, id int32, wanted bool) error {
 
 func checkReference(r []float64, ids []int32) error {
 	if len(r) != len(ids) {
-		return fmt.Errorf("reference has %d figures for %d tokens", len(r), len(ids))
+		return fmt.Errorf("%d figures of the reference for %d tokens", len(r), len(ids))
 	}
 	for i, l := range r {
 		if !(l <= 0) || math.IsInf(l, 0) {
-			return fmt.Errorf("ln p of token %d by the reference is %v, want a finite number of at most 0", ids[i], l)
+			return fmt.Errorf("ln p of token %d to the reference is %v, want a finite number of at most 0", ids[i], l)
 		}
 	}
 	return nil

@@ -123,13 +123,15 @@ func (c *collector) rescore(ctx context.Context, p place, x *item) error {
 		}
 		var te *TransportError
 		if !errors.As(err, &te) {
-			if err == nil {
-				err = checkScores(scores, x.reading, ids)
+			why := ""
+			if err != nil {
+				why = "reference: " + err.Error()
+			} else if err := checkScores(scores, x.reading, ids); err != nil {
+				why = "collect: reference: " + err.Error()
 			}
 			ev := x.event(answered)
-			ev.Status, ev.Reference = Complete, scores
-			if err != nil {
-				ev.Status, ev.Reference, ev.Error = Failed, nil, valid("reference: "+err.Error())
+			if ev.Status, ev.Reference = Complete, scores; why != "" {
+				ev.Status, ev.Reference, ev.Error = Failed, nil, valid(why)
 			}
 			return c.record(p, ev)
 		}
@@ -146,11 +148,11 @@ func (c *collector) rescore(ctx context.Context, p place, x *item) error {
 // checkScores reports what is wrong with what the reference says of ids.
 func checkScores(scores [][]float64, q Reading, ids [][]int32) error {
 	if len(scores) != len(ids) {
-		return fmt.Errorf("collect: answer has %d positions, want %d", len(scores), len(ids))
+		return fmt.Errorf("answer has %d positions, want %d", len(scores), len(ids))
 	}
 	for i, r := range scores {
 		if err := checkReference(r, ids[i]); err != nil {
-			return fmt.Errorf("collect: position %d: %w", q.Begin+i, err)
+			return fmt.Errorf("position %d: %w", q.Begin+i, err)
 		}
 	}
 	return nil
