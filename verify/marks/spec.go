@@ -64,7 +64,10 @@ func parse(data []byte) (Spec, error) {
 	if err != nil {
 		return Spec{}, err
 	}
-	return s, s.checkNames(w)
+	if err := s.checkNames(w); err != nil {
+		return Spec{}, err
+	}
+	return s, nil
 }
 
 // checkSchema refuses another schema before a field of it is called unknown.
