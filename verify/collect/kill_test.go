@@ -21,8 +21,9 @@ import (
 const questions = 60
 
 // child is the process that the tests below start and kill: it collects into
-// path and writes down, in path.log, every question that reaches the suspect.
-func child(path, limit string) int {
+// path and writes down, in path.log, every question that reaches the suspect. With
+// read it collects readings too, and writes down what reaches the reference.
+func child(path, limit string, read bool) int {
 	log, err := os.OpenFile(path+".log", os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -36,7 +37,19 @@ func child(path, limit string) int {
 		_, err := fmt.Fprintf(log, "%s\n", p)
 		return collect.Answer{Text: strings.Repeat("answer to "+p+". ", 40)}, err
 	}}
-	_, err = collect.Run(context.Background(), task(questions), collect.Suspect{Name: "s", Text: m}, path, collect.Options{
+	job, s := task(questions), collect.Suspect{Name: "s", Text: m}
+	if read {
+		job = killTask()
+		s.TopLogProbs = &reader{f: func(q collect.Reading, _ int) (collect.Predictions, error) {
+			_, err := fmt.Fprintf(log, "%s\n", name(q))
+			return predict(1, q), err
+		}}
+		s.Reference = &scorer{f: func(q collect.Reading, ids [][]int32, _ int) ([][]float64, error) {
+			_, err := fmt.Fprintf(log, "reference %s\n", name(q))
+			return rescore(2, q, ids), err
+		}}
+	}
+	_, err = collect.Run(context.Background(), job, s, path, collect.Options{
 		Concurrency: 4,
 		Progress:    func(collect.Progress) { fmt.Println("event") },
 	})
@@ -49,11 +62,12 @@ func child(path, limit string) int {
 
 // start runs child and kills it after some events and a few more instructions.
 // It reports whether the child ended by itself, and what it wrote to stderr.
-func start(t *testing.T, path, limit string, events, spin int) (done bool, stderr string) {
+func start(t *testing.T, path, limit string, events, spin int, env ...string) (done bool, stderr string) {
 	self, err := os.Executable()
 	require.NoError(t, err)
 	cmd := exec.Command(self)
 	cmd.Env = append(os.Environ(), "DYETRACE_TEST_COLLECT="+path, "DYETRACE_TEST_LIMIT="+limit)
+	cmd.Env = append(cmd.Env, env...)
 	var errs strings.Builder
 	cmd.Stderr = &errs
 	out, err := cmd.StdoutPipe()

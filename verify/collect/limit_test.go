@@ -8,6 +8,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -54,5 +55,25 @@ func TestFullDisk(t *testing.T) {
 	assert.Equal(t, questions, got.Counts().Complete)
 	for q := range before {
 		assert.Zero(t, m.n[q])
+	}
+}
+
+// A full disk in the middle of predictions.
+func TestReadFullDisk(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journal")
+	done, stderr := start(t, path, "40000", 1<<20, 0, readEnv)
+	require.False(t, done)
+	assert.Contains(t, stderr, "what is recorded stays, run again to go on")
+	before := recorded(t, path)
+	assert.Greater(t, len(before), 20)
+	s, r, ref := reading()
+	m := echo()
+	s.Text = m
+	got := run(t, killTask(), s, path, collect.Options{})
+	assert.Equal(t, len(spans(killTask())), got.ReadingCounts().Complete)
+	for q := range before {
+		assert.Zero(t, m.n[q]+r.n[q])
+		scored, _ := strings.CutPrefix(q, "reference ")
+		assert.True(t, scored == q || ref.n[scored] == 0)
 	}
 }

@@ -15,7 +15,7 @@ import (
 // TestMain lets a test start this binary again as a process that collects.
 func TestMain(m *testing.M) {
 	if path := os.Getenv("DYETRACE_TEST_COLLECT"); path != "" {
-		os.Exit(child(path, os.Getenv("DYETRACE_TEST_LIMIT")))
+		os.Exit(child(path, os.Getenv("DYETRACE_TEST_LIMIT"), os.Getenv("DYETRACE_TEST_READ") != ""))
 	}
 	os.Exit(m.Run())
 }
