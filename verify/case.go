@@ -13,13 +13,15 @@ import (
 // A Case is everything that [Judge] reads.
 type Case struct {
 	Plan       *Plan               // Required
-	Frame      *collect.Frame      // the frame that the plan names. Required
+	Frames     Frames              // those that the plan names
 	Transcript *collect.Transcript // Required
 	Seal       collect.Seal        // of the transcript, published before the keys were read. Required
+	// Controls are the transcripts of the plan's clean models, all of them.
+	Controls []Control
 	// Keys are opened now. A key of the plan that is not here makes void
 	// findings, which count in the family.
 	Keys []Opened
-	// Tokenizer is the one that the plan names. Required.
+	// Tokenizer is the one that the plan names. Required for G tests.
 	Tokenizer Tokenizer
 	// Served are the marked answers that the plan names, in the order in which
 	// they were served: every answer generated, siblings that lost included, or a
@@ -32,6 +34,14 @@ type Case struct {
 	// Progress is told how many of the decoys of the case are scored, by one
 	// goroutine at a time. Defaults to nothing.
 	Progress func(done, total int)
+
+	task collect.Task // what the plan asks: set by check
+}
+
+// A Control is what a model that never saw the marked answers said to the same task.
+type Control struct {
+	Transcript *collect.Transcript // whose Suspect is the control's name in the plan
+	Seal       collect.Seal        // of this transcript, published before the keys were read
 }
 
 // An Opened key is one of the plan's, with what its commitment hides. Printing and
@@ -69,12 +79,20 @@ func (c *Case) check() ([]*Opened, error) {
 		return nil, errors.New("verify: there is no plan")
 	case c.Transcript == nil:
 		return nil, errors.New("verify: there is no transcript")
-	case c.Tokenizer.Encode == nil:
+	case c.Tokenizer.Encode == nil && c.Plan.Tokenizer != TokenizerID{}:
 		return nil, errors.New("verify: there is no tokenizer")
 	case c.Workers < 0:
 		return nil, fmt.Errorf("verify: number of workers is %d, want at least 1, or 0 for the number of processors", c.Workers)
 	}
-	if err := c.checkTranscript(); err != nil {
+	task, err := c.Plan.Task(c.Frames)
+	if err != nil {
+		return nil, err
+	}
+	c.task = task
+	if err := c.checkTranscript(c.Transcript, c.Plan.Suspect, c.Seal); err != nil {
+		return nil, err
+	}
+	if err := c.checkControls(); err != nil {
 		return nil, err
 	}
 	if c.Tokenizer.TokenizerID != c.Plan.Tokenizer {
@@ -87,18 +105,14 @@ func (c *Case) check() ([]*Opened, error) {
 	return c.open()
 }
 
-// checkTranscript compares the transcript with the plan, question by question.
-func (c *Case) checkTranscript() error {
-	task, err := c.Plan.Task(c.Frame)
-	if err != nil {
-		return err
-	}
-	t := c.Transcript
+// checkTranscript compares a transcript with the plan, question by question.
+func (c *Case) checkTranscript(t *collect.Transcript, suspect string, seal collect.Seal) error {
+	task := &c.task
 	switch {
 	case t.Plan != task.Plan:
 		return fmt.Errorf("verify: transcript is of plan %v, want %v", t.Plan, task.Plan)
-	case t.Suspect != c.Plan.Suspect:
-		return fmt.Errorf("verify: transcript is of suspect %q, want %q", t.Suspect, c.Plan.Suspect)
+	case t.Suspect != suspect:
+		return fmt.Errorf("verify: transcript is of suspect %q, want %q", t.Suspect, suspect)
 	case len(t.Prompts) != len(task.Prompts):
 		return fmt.Errorf("verify: transcript has %d prompts, want %d", len(t.Prompts), len(task.Prompts))
 	case len(t.Probes) != 3*len(task.Probes):
@@ -114,7 +128,89 @@ func (c *Case) checkTranscript() error {
 			return fmt.Errorf("verify: probe %d of the transcript is %.60q, want %.60q", i, e.Question, want)
 		}
 	}
-	return c.Seal.Check(t)
+	if err := checkReadings(t, task); err != nil {
+		return err
+	}
+	return seal.Check(t)
+}
+
+// checkReadings compares what was read with the plan, span by span.
+func checkReadings(t *collect.Transcript, task *collect.Task) error {
+	if len(task.Passages) > 0 && (t.Want != task.Want || t.Reference != task.Reference || t.Span != task.Span) {
+		return fmt.Errorf("verify: transcript asks for %+v of spans of %d with reference %t, want %+v, %d and %t as the plan says",
+			t.Want, t.Span, t.Reference, task.Want, task.Span, task.Reference)
+	}
+	n := 0
+	for i := range task.Passages {
+		p := &task.Passages[i]
+		digest, err := p.Digest()
+		if err != nil {
+			return fmt.Errorf("verify: passage %d: %w", i, err)
+		}
+		span := task.Span
+		if span == 0 {
+			span = len(p.Tokens)
+		}
+		for begin := 0; begin < len(p.Tokens); begin += span {
+			end := min(begin+span, len(p.Tokens))
+			if n >= len(t.Readings) {
+				return fmt.Errorf("verify: transcript has %d questions on passages, want more", len(t.Readings))
+			}
+			if e := &t.Readings[n]; e.Passage != i || e.Begin != begin || e.End != end || e.Question != digest {
+				return fmt.Errorf("verify: question %d on passages is positions [%d, %d) of passage %d, %v, want [%d, %d) of passage %d, %v, as nonce and frame say",
+					n, e.Begin, e.End, e.Passage, e.Question, begin, end, i, digest)
+			}
+			n++
+		}
+	}
+	if n != len(t.Readings) {
+		return fmt.Errorf("verify: transcript has %d questions on passages, want %d", len(t.Readings), n)
+	}
+	return nil
+}
+
+// checkControls compares the controls' transcripts with the plan.
+func (c *Case) checkControls() error {
+	if len(c.Controls) != len(c.Plan.Controls) {
+		return fmt.Errorf("verify: there are %d controls, want %d as the plan says", len(c.Controls), len(c.Plan.Controls))
+	}
+	for _, name := range c.Plan.Controls {
+		i := c.control(name)
+		if i < 0 {
+			return fmt.Errorf("verify: control %q has no transcript", name)
+		}
+		if err := c.checkTranscript(c.Controls[i].Transcript, name, c.Controls[i].Seal); err != nil {
+			return fmt.Errorf("control %q: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// control returns the place of a control's transcript, or −1.
+func (c *Case) control(name string) int {
+	return slices.IndexFunc(c.Controls, func(x Control) bool { return x.Transcript != nil && x.Transcript.Suspect == name })
+}
+
+// record returns what a transcript holds, in tokens.
+func (c *Case) record(t *collect.Transcript) *Record {
+	r := &Record{Served: c.Served, End: c.Plan.Reading.End, Passages: c.task.Passages, Predictions: make([][]collect.Prediction, len(c.task.Passages))}
+	for _, e := range t.Prompts {
+		if e.Status == collect.Complete || e.Status == collect.Refused {
+			r.Prompts = append(r.Prompts, c.Tokenizer.Encode(e.Question))
+			r.Texts = append(r.Texts, watermark.Text{Tokens: c.Tokenizer.Encode(e.Text)})
+		}
+	}
+	for _, e := range t.Readings {
+		list := &r.Predictions[e.Passage]
+		if *list == nil {
+			*list = make([]collect.Prediction, len(c.task.Passages[e.Passage].Tokens))
+			for i := range *list {
+				(*list)[i] = missing
+			}
+		}
+		copy((*list)[e.Begin:e.End], e.Predictions)
+	}
+	return r
 }
 
 func (c *Case) checkServed() error {

@@ -22,7 +22,7 @@ func TestJudgeRefuses(t *testing.T) {
 		"verify: there is no plan":             func(c *trialCase) { c.Plan = nil },
 		"verify: there is no transcript":       func(c *trialCase) { c.Transcript = nil },
 		"verify: there is no tokenizer":        func(c *trialCase) { c.Tokenizer.Encode = nil },
-		"verify: there is no frame of prompts": func(c *trialCase) { c.Frame = nil },
+		"verify: there is no frame of prompts": func(c *trialCase) { c.Frames.Prompts = nil },
 		"verify: number of workers is -1, want at least 1, or 0 for the number of processors": func(c *trialCase) { c.Workers = -1 },
 		"verify: plan has 5 decoy keys":                  func(c *trialCase) { c.Plan.Decoys = 5 },
 		"verify: transcript is of plan ":                 func(c *trialCase) { c.Plan.Alpha = 0.5 }, // changed after collecting

@@ -19,15 +19,27 @@ type decoyPool struct {
 	progress func(done, total int)
 	total    int
 
+	shared *decoyWork
+}
+
+// decoyWork is what pools of one judgement share.
+type decoyWork struct {
 	mu     sync.Mutex
 	done   int
 	groups []decoyGroup
 }
 
 type decoyGroup struct {
-	id      string
+	id      string // of the first decoy: it names the seed
 	reading *reading
 	totals  [][]total // [decoy][test]
+}
+
+// with returns a pool of other decoys.
+func (p *decoyPool) with(seed [32]byte) *decoyPool {
+	out := *p
+	out.seed = seed
+	return &out
 }
 
 // of returns the totals of the decoys of a mark for each test of its reading.
@@ -35,8 +47,11 @@ func (p *decoyPool) of(ctx context.Context, mark *watermark.Watermark, r *readin
 	if p.count == 0 {
 		return nil, nil
 	}
+	if p.shared == nil {
+		p.shared = new(decoyWork)
+	}
 	id := mark.Decoy(p.seed, 0).ID()
-	for _, g := range p.groups {
+	for _, g := range p.shared.groups {
 		if g.id == id && g.reading.same(r) {
 			p.advance(p.count)
 			return g.totals, nil
@@ -46,7 +61,7 @@ func (p *decoyPool) of(ctx context.Context, mark *watermark.Watermark, r *readin
 	if err != nil {
 		return nil, err
 	}
-	p.groups = append(p.groups, decoyGroup{id, r, totals})
+	p.shared.groups = append(p.shared.groups, decoyGroup{id, r, totals})
 	return totals, nil
 }
 
@@ -76,10 +91,11 @@ func (p *decoyPool) score(ctx context.Context, mark *watermark.Watermark, r *rea
 }
 
 func (p *decoyPool) advance(n int) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.done += n
+	w := p.shared
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.done += n
 	if p.progress != nil {
-		p.progress(p.done, p.total)
+		p.progress(w.done, p.total)
 	}
 }

@@ -100,7 +100,7 @@ func story() error {
 		return err
 	}
 	plan := &verify.Plan{
-		Suspect: "thief", Access: verify.AccessText, Sequence: 1,
+		Suspect: "thief", Sequence: 1,
 		Frame:     verify.FramePlan{Digest: frame.Digest(), Size: frame.Len(), Ask: 8, Logged: "a public log, entry 4711"},
 		Nonce:     verify.Nonce{Value: collect.Digest{1, 2, 3}, Source: "a public beacon, round 815"},
 		Tokenizer: tokenizer.TokenizerID,
@@ -115,7 +115,7 @@ func story() error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	task, err := plan.Task(frame)
+	task, err := plan.Task(verify.Frames{Prompts: frame})
 	if err != nil {
 		return err
 	}
@@ -131,7 +131,7 @@ func story() error {
 
 	// Open the keys, and judge.
 	report, err := verify.Judge(ctx, verify.Case{
-		Plan: plan, Frame: frame, Transcript: transcript, Seal: seal, Tokenizer: tokenizer,
+		Plan: plan, Frames: verify.Frames{Prompts: frame}, Transcript: transcript, Seal: seal, Tokenizer: tokenizer,
 		Keys: []verify.Opened{
 			{Name: "vendor", Mark: marks[0], Key: secret[0], Nonce: nonces[0]},
 			{Name: "another vendor", Mark: marks[1], Key: secret[1], Nonce: nonces[1]},
@@ -149,7 +149,7 @@ func story() error {
 
 func ExamplePlan_Encode() {
 	plan := verify.Plan{
-		Suspect: "student", Access: verify.AccessText, Sequence: 1,
+		Suspect: "student", Sequence: 1,
 		Frame:     verify.FramePlan{Digest: collect.Digest{0xf1}, Size: 2000, Ask: 500},
 		Tokenizer: verify.TokenizerID{Name: "gpt2", Digest: collect.Digest{0x71}},
 		Keys:      []verify.KeyPlan{{Name: "vendor", Mark: "vllm gumbel key=7f", KeyID: "7f", Kind: watermark.Statistical}},
@@ -168,7 +168,7 @@ func ExamplePlan_Encode() {
 		fmt.Println(err)
 	}
 	// Output:
-	// {"schema":"dyetrace/plan/1","suspect":"student","access":"text","sequence":1,"earlier":0,"frame":{"digest":"f1…","size":2000,"ask":500},"tokenizer":{"name":"gpt2","digest":"71…"},"keys":[{"name":"vendor","mark":"vllm gumbel key=7f","kind":"statistical","key_id":"7f"}],"tests":[{"name":"G1"},{"name":"G2","first":3000}],"served":{"digest":"5e…","texts":900,"logged":"a public log, entry 12"},"alpha":0.001,"decoys":1000,"void":{"missing":0.02}}
+	// {"schema":"dyetrace/plan/1","suspect":"student","sequence":1,"earlier":0,"frame":{"digest":"f1…","size":2000,"ask":500},"tokenizer":{"name":"gpt2","digest":"71…"},"keys":[{"name":"vendor","mark":"vllm gumbel key=7f","kind":"statistical","key_id":"7f"}],"tests":[{"name":"G1"},{"name":"G2","first":3000}],"served":{"digest":"5e…","texts":900,"logged":"a public log, entry 12"},"alpha":0.001,"decoys":1000,"void":{"missing":0.02}}
 	// verify: plan does not end with a newline: cut off
 }
 
@@ -238,7 +238,7 @@ func ExampleReport_WriteJSON() {
 	}
 	fmt.Println(b.String()[strings.Index(b.String(), `"findings"`):])
 	// Output:
-	// "findings":[{"key":"vendor","test":"G1","null":"…","raw":0,"scored":0,"dropped":{"head":0,"gated":0,"repeat":0,"prompt":0,"duplicate":0,"not_served":0,"beyond":0},"statistic":0,"ln_p":0,"tail":"bound","ln_e":0,"effect":{"d":0,"low":0,"high":0},"void":["the key was not opened"],"ln_p_adjusted":0,"rejected":false}],"limits":null}
+	// "findings":[{"key":"vendor","test":"G1","null":"…","raw":0,"scored":0,"dropped":{"head":0,"gated":0,"repeat":0,"prompt":0,"duplicate":0,"not_served":0,"beyond":0,"no_word":0,"foreign":0,"ended":0},"statistic":0,"ln_p":0,"tail":"bound","ln_e":0,"ln_tail":0,"effect":{"d":0,"low":0,"high":0},"void":["the key was not opened"],"ln_p_adjusted":0,"rejected":false}],"limits":null}
 }
 
 func ExampleCommit() {
@@ -297,10 +297,10 @@ func ExampleServedDigest() {
 func ExampleJudge() {
 	// A case must be what its plan says; the first difference is named.
 	_, err := verify.Judge(context.Background(), verify.Case{
-		Plan: &verify.Plan{Suspect: "student", Access: "telepathy"}, Transcript: &collect.Transcript{}, Tokenizer: tokenizer})
+		Plan: &verify.Plan{Suspect: "student", Sequence: -1}, Transcript: &collect.Transcript{}, Tokenizer: tokenizer})
 	fmt.Println(err)
 	// Output:
-	// verify: plan has access "telepathy", want "text"
+	// verify: plan has sequence number -1, want at least 1
 }
 
 func ExampleProduct() {

@@ -1,39 +1,48 @@
 package verify
 
 import (
-	"errors"
 	"fmt"
-	"math"
 
 	"github.com/dyetrace/dyetrace/verify/evidence"
 	"github.com/dyetrace/dyetrace/watermark"
-	"github.com/dyetrace/dyetrace/watermark/tail"
 )
 
-// A Finding is what one test says under one key, or a product over several keys.
+// A Finding is what one test says under one key, or a product or pool over several.
 // Logarithms are natural. The zero Finding is no evidence.
 type Finding struct {
-	Key  string         `json:"key"`  // name in the plan, of a key or a product
-	Test string         `json:"test"` // G1, G2
+	Key  string         `json:"key"`  // name in the plan, of a key, a product or a pool
+	Test string         `json:"test"` // [Test.String]
 	Mark string         `json:"mark,omitempty"`
 	Kind watermark.Kind `json:"kind,omitempty"` // of the words: what p-values can stand on
 	Null string         `json:"null"`           // the hypothesis that LogP speaks against
 
-	Raw     int     `json:"raw"`    // tokens of the answers
-	Scored  int     `json:"scored"` // tokens that count
+	Raw     int     `json:"raw"`    // tokens of the answers, or positions of the passages
+	Scored  int     `json:"scored"` // tokens or positions that count
 	Dropped Dropped `json:"dropped"`
 	Law     string  `json:"law,omitempty"` // of one score under the null
-	// Statistic is the sum of the scores, Sum the same as an integer in units of
-	// 2^-32, each score rounded down.
+	// Statistic is the sum of the scores, and Sum the same as an integer in units
+	// of 2^-32, each score rounded down; for R3 and R4 the sum of coefficients times
+	// scores less their mean, and Sum that of coefficients times scores in units of
+	// 2^-64; for sparse tests the higher criticism.
 	Statistic float64 `json:"statistic"`
 	Sum       string  `json:"sum,omitempty"`
-	LogP      float64 `json:"ln_p"` // at most 0
-	Tail      Tail    `json:"tail"`
-	LogE      float64 `json:"ln_e"` // of the e-value
+	// LogP is what the finding stands on, at most 0: exact or a bound, as Tail says.
+	LogP float64 `json:"ln_p"`
+	Tail Tail    `json:"tail"`
+	LogE float64 `json:"ln_e"` // of the e-value
+	// LogTail is the null law's tail at Statistic for as many scores as there are.
+	// Where the number of scores is fixed in advance it is LogP; where it is itself a
+	// matter of the key, and for R3 and R4, whose tail is Lugannani and Rice's
+	// approximation, it is what to compare figures by, and no evidence.
+	LogTail float64 `json:"ln_tail"`
+	// Stopped says that the test ended early: see [Test].
+	Stopped bool `json:"stopped,omitempty"`
 
 	Effect evidence.Effect `json:"effect"`
 	Decoys *DecoyFinding   `json:"decoys,omitempty"` // nil for products and without decoys
-	Power  *PowerFinding   `json:"power,omitempty"`  // nil for products
+	Power  *PowerFinding   `json:"power,omitempty"`  // nil for products, and for sparse tests
+	// Controls are what the test says of the plan's clean models.
+	Controls []ControlFinding `json:"controls,omitempty"`
 
 	// Void says why the finding is worth nothing, if it is: it then counts as
 	// p = 1. Notes say what else to know.
@@ -66,6 +75,27 @@ type Dropped struct {
 	Duplicate int `json:"duplicate"`  // scored already
 	NotServed int `json:"not_served"` // after a window that does not occur in the served answers
 	Beyond    int `json:"beyond"`     // after the first N
+	// Of positions at which a suspect predicts:
+	NoWord  int `json:"no_word"` // nothing was predicted, or the question failed
+	Foreign int `json:"foreign"` // what was predicted is not one token of the marked model
+	Ended   int `json:"ended"`   // the end of the turn was predicted, or just what the reference predicts
+}
+
+// sum returns how many do not count.
+func (d *Dropped) sum() int {
+	return d.Head + d.Gated + d.Repeat + d.Prompt + d.Duplicate + d.NotServed + d.Beyond + d.NoWord + d.Foreign + d.Ended
+}
+
+// count takes one more in.
+func (d *Dropped) count(why reason) {
+	switch why {
+	case noWord:
+		d.NoWord++
+	case foreign:
+		d.Foreign++
+	case ended:
+		d.Ended++
+	}
 }
 
 // A DecoyFinding is a test under decoy keys.
@@ -81,6 +111,17 @@ type DecoyFinding struct {
 	DispersionLimit float64 `json:"dispersion_limit"` // its upper 99 % limit φ
 	Sensitivity     float64 `json:"ln_p_sensitivity"` // the p-value at z/φ
 	Rank            float64 `json:"ln_p_rank"`        // (1+k)/(1+J)
+	// Diagnostic says that the rank is no p-value: what was read was made under the
+	// key itself.
+	Diagnostic bool `json:"rank_is_diagnostic,omitempty"`
+}
+
+// A ControlFinding is what a test says of a model that never saw the marked answers.
+type ControlFinding struct {
+	Name   string  `json:"name"`
+	Test   string  `json:"test"` // R1 in place of a test that this model cannot answer
+	Scored int     `json:"scored"`
+	LogP   float64 `json:"ln_p"`
 }
 
 // A PowerFinding says what the test could have found.
@@ -96,108 +137,4 @@ const power = 0.8
 
 func nullOf(key string) string {
 	return fmt.Sprintf("the suspect is independent of key %s, given everything else it was trained on", key)
-}
-
-// A trial is a test of one key with its numbers.
-type trial struct {
-	law   tail.Law
-	test  Test
-	got   total
-	level float64 // ln
-}
-
-// counted returns what the p-value is a probability of: the law, or its bet, and
-// the number of scores that it reckons with.
-func (t trial) counted() (tail.Law, int64, Tail) {
-	switch {
-	case t.test.Name == G1:
-		return t.law, t.got.n, Exact
-	case t.test.First == 0:
-		return evidence.ByE(t.law), t.got.n, Bound
-	case t.got.n < int64(t.test.First): // those that are missing count as 0
-		return t.law, int64(t.test.First), Bound
-	}
-	return t.law, t.got.n, Exact
-}
-
-// fill writes statistic, p-value, e-value, effect and power into f.
-func (t trial) fill(f *Finding) error {
-	if t.got.n == 0 {
-		f.Void = append(f.Void, "no token could be scored")
-		return nil
-	}
-	law, n, kind := t.counted()
-	f.Law, f.Tail = t.law.String(), kind
-	f.Statistic, f.Sum = t.got.sum.float(), t.got.sum.String()
-	f.LogP, f.LogE = law.LogTail(f.Statistic, n), t.law.LogE(f.Statistic, t.got.n)
-	f.Effect = evidence.EffectOf(t.law, f.Statistic, t.got.n)
-	if math.IsInf(f.LogP, 0) || math.IsInf(f.LogE, 0) {
-		return fmt.Errorf("verify: %s under key %s has sum %v of %d scores, which %v cannot have", f.Test, f.Key, f.Statistic, n, t.law)
-	}
-	f.Power = &PowerFinding{Level: t.level, Power: power}
-	c, ok := evidence.Critical(law, n, t.level)
-	if !ok {
-		f.Void = append(f.Void, fmt.Sprintf("%d scored tokens cannot reach the level 10^%.2f", t.got.n, t.level/math.Ln10))
-		return nil
-	}
-	f.Power.Attainable = true
-	var err error
-	f.Power.Detectable, err = evidence.DetectableAbove(t.law, c, t.got.n, power)
-	return err
-}
-
-// calibrate writes the decoys into f.
-func (t trial) calibrate(f *Finding, decoys []total) {
-	if t.got.n == 0 {
-		return
-	}
-	law, n, _ := t.counted()
-	scores := make([]evidence.Score, len(decoys))
-	sums := make([]float64, len(decoys))
-	for j, d := range decoys {
-		sums[j] = d.sum.float()
-		scores[j] = evidence.Score{Sum: sums[j], N: d.n}
-	}
-	d, err := evidence.DecoysOf(law, scores)
-	if err != nil { // a keyed gate that leaves a decoy no token
-		f.Void = append(f.Void, err.Error())
-		return
-	}
-	d.Bound = t.test.Name == G2 && t.test.First == 0
-	c, err := d.Calibrate()
-	if err != nil { // one flip of a fair coin has no spread to compare
-		f.Void = append(f.Void, "decoy keys cannot be compared with the null law: "+err.Error())
-		return
-	}
-	f.Void = append(f.Void, c.Reasons()...)
-	f.Decoys = &DecoyFinding{
-		Keys: c.J, Spread: c.Spread, LogPSpread: c.LogPSpread, Mean: c.Mean, LogPMean: c.LogPMean,
-		Small: c.Small, LogPSmall: c.LogPSmall, Dispersion: c.Dispersion, DispersionLimit: c.DispersionLimit,
-		Sensitivity: c.Sensitivity(law, evidence.Score{Sum: f.Statistic, N: n}),
-		Rank:        evidence.Rank(f.Statistic, sums),
-	}
-	if f.LogP < math.Log(FarLevel) && c.J < FarDecoys {
-		f.Notes = append(f.Notes, fmt.Sprintf("claims below 1e-9 need at least %d decoy keys, this one has %d", FarDecoys, c.J))
-	}
-}
-
-// product joins findings under independent keys.
-func product(q Product, parts []*Finding) (Finding, error) {
-	f := Finding{Key: q.Name, Test: q.Test, Tail: Bound,
-		Null: "the suspect is independent of all of the keys, given everything else it was trained on"}
-	if len(parts) != len(q.Keys) {
-		return f, errors.New("verify: a product lacks a part")
-	}
-	var bets []float64
-	for _, p := range parts {
-		if len(p.Void) > 0 {
-			f.Void = append(f.Void, fmt.Sprintf("its part under key %s is void", p.Key))
-		}
-		f.Raw = p.Raw
-		f.Scored += p.Scored
-		bets = append(bets, p.LogE)
-	}
-	f.LogE = evidence.Product(bets...)
-	f.LogP = evidence.LogPOfE(f.LogE)
-	return f, nil
 }

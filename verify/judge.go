@@ -6,8 +6,10 @@ import (
 	"slices"
 
 	"github.com/dyetrace/dyetrace/verify/collect"
+	"github.com/dyetrace/dyetrace/verify/internal/canon"
 	"github.com/dyetrace/dyetrace/watermark"
 	"github.com/dyetrace/dyetrace/watermark/keys"
+	"github.com/dyetrace/dyetrace/watermark/tail"
 )
 
 // Judge follows the plan: it checks that everything in the case is what the plan
@@ -28,19 +30,18 @@ func Judge(ctx context.Context, c Case) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	texts, prompts := c.tokens()
-	pool := &decoyPool{seed: c.Seal.Digest, count: c.Plan.Decoys, workers: c.Workers, progress: c.Progress}
-	pool.total = pool.count * len(c.Keys)
+	j := &judgement{c: &c, report: r, totals: make(map[string][]keyTotals)}
+	j.pool = &decoyPool{seed: c.Seal.Digest, count: c.Plan.Decoys, workers: c.Workers, progress: c.Progress, shared: new(decoyWork)}
+	j.pool.total = j.pool.count * len(c.Keys)
 	for i, k := range c.Plan.Keys {
-		var found []Finding
 		if opened[i] == nil {
-			found = unopened(k, c.Plan.Tests)
-		} else if found, err = c.judgeKey(ctx, k, opened[i].Mark, texts, prompts, pool); err != nil {
+			r.Findings = append(r.Findings, unopened(k, c.Plan.Tests)...)
+		} else if err := j.key(ctx, k, opened[i].Mark); err != nil {
 			return nil, err
 		}
-		r.Findings = append(r.Findings, found...)
 	}
-	if err := r.addProducts(c.Plan); err != nil {
+	j.holdOut()
+	if err := j.joint(); err != nil {
 		return nil, err
 	}
 	if err := r.decide(c.Plan); err != nil {
@@ -50,72 +51,57 @@ func Judge(ctx context.Context, c Case) (*Report, error) {
 	return r, nil
 }
 
-// tokens returns the answers that are scored and the prompts that were asked.
-func (c *Case) tokens() (texts []watermark.Text, prompts [][]watermark.Token) {
-	for _, e := range c.Transcript.Prompts {
-		prompts = append(prompts, c.Tokenizer.Encode(e.Question))
-		if e.Status == collect.Complete || e.Status == collect.Refused {
-			texts = append(texts, watermark.Text{Tokens: c.Tokenizer.Encode(e.Text)})
-		}
-	}
-	return texts, prompts
+// A judgement is a report in the making.
+type judgement struct {
+	c      *Case
+	report *Report
+	pool   *decoyPool
+	totals map[string][]keyTotals // by key, then by test
 }
 
-// judgeKey runs every test under one key.
-func (c *Case) judgeKey(ctx context.Context, k KeyPlan, mark *watermark.Watermark, texts []watermark.Text, prompts [][]watermark.Token, pool *decoyPool) ([]Finding, error) {
-	r, err := read(mark, texts, prompts, c.Served, c.Plan.Tests)
+// keyTotals is what a test counts under a key and under its decoys.
+type keyTotals struct {
+	law    tail.Law
+	own    total
+	decoys []total
+}
+
+// key makes every test under one key.
+func (j *judgement) key(ctx context.Context, k KeyPlan, mark *watermark.Watermark) error {
+	rec := j.c.record(j.c.Transcript).under(k.Name)
+	seed := j.c.Seal.Digest
+	if j.c.Plan.pooled(k.Name) { // decoys of keys that are added up have to be independent
+		seed = canon.Sum(pooledContext, seed[:], []byte(k.Name))
+	}
+	found, totals, err := examine(ctx, k, mark, rec, j.c.Plan.Tests, j.c.Plan.level(), j.pool.with(seed))
 	if err != nil {
-		return nil, fmt.Errorf("key %q: %w", k.Name, err)
+		return err
 	}
-	decoys, err := pool.of(ctx, mark, r)
-	if err != nil {
-		return nil, err
+	if err := j.controls(ctx, k, mark, found); err != nil {
+		return err
 	}
-	totals := r.score(mark, new([]uint64))
-	found := make([]Finding, len(c.Plan.Tests))
-	for i, test := range c.Plan.Tests {
-		f, sel := &found[i], r.tests[i]
-		*f = k.finding(test)
-		if sel.inexact {
-			f.Void = append(f.Void, "the source's seeds depend on the token that follows, so no window can be told present: G2 is not exact")
-		}
-		f.Raw, f.Scored = r.raw, sel.scored
-		f.Dropped = Dropped{Head: r.found.Head, Gated: r.found.Gated, Repeat: r.found.Repeat, Prompt: r.found.Skipped,
-			Duplicate: r.found.Duplicate, NotServed: sel.absent, Beyond: sel.beyond}
-		t := trial{mark.Law(), test, totals[i], c.Plan.Family().Level(c.Plan.Size())}
-		if err := t.fill(f); err != nil {
-			return nil, err
-		}
-		if len(decoys) == 0 {
-			f.Void = append(f.Void, "no decoy keys were planned: nothing shows that the null law holds")
-			continue
-		}
-		column := make([]total, len(decoys))
-		for j := range decoys {
-			column[j] = decoys[j][i]
-		}
-		t.calibrate(f, column)
-	}
-	return found, nil
+	j.totals[k.Name] = totals
+	j.report.Findings = append(j.report.Findings, found...)
+	return nil
 }
 
 // finding begins a finding of a key.
 func (k KeyPlan) finding(test Test) Finding {
-	f := Finding{Key: k.Name, Test: test.Name, Mark: k.Mark, Kind: k.Kind, Null: nullOf(k.Name), Tail: Bound}
+	f := Finding{Key: k.Name, Test: test.String(), Mark: k.Mark, Kind: k.Kind, Null: nullOf(k.Name), Tail: Bound}
 	if k.Kind == watermark.PublicKey {
 		f.Void = append(f.Void, "everybody knows this key: what it finds is never evidence")
 	}
 	if k.Commitment == (keys.Commitment{}) {
 		f.Notes = append(f.Notes, "the key has no commitment: only the public name of its mark binds it")
 	}
-	if test.Name == G2 {
+	if test.served() || test.reads() {
 		f.Notes = append(f.Notes, servedNote)
 	}
 	return f
 }
 
-// servedNote is on every finding that the served answers decide.
-const servedNote = "the served answers are the key holder's word: the p-value holds if they are all that were generated, " +
+// servedNote is on every finding that marked texts decide.
+const servedNote = "the marked texts are the key holder's word: the p-value holds if they are all that were generated, " +
 	"or were selected by prompt, time or account only, never by content"
 
 // unopened returns the findings of a key that was not opened.
@@ -128,17 +114,93 @@ func unopened(k KeyPlan, tests []Test) []Finding {
 	return found
 }
 
-// addProducts adds the plan's joint findings.
-func (r *Report) addProducts(p *Plan) error {
-	single := len(r.Findings)
-	for _, q := range p.Products {
-		var parts []*Finding
-		for i := range single {
-			if f := &r.Findings[i]; f.Test == q.Test && slices.Contains(q.Keys, f.Key) {
-				parts = append(parts, f)
+// controls asks the plan's clean models what the findings say of the suspect.
+func (j *judgement) controls(ctx context.Context, k KeyPlan, mark *watermark.Watermark, found []Finding) error {
+	p := j.c.Plan
+	for _, name := range p.Controls {
+		rec := j.c.record(j.c.Controls[j.c.control(name)].Transcript).under(k.Name)
+		tests, stands := controlTests(p.Tests, rec)
+		said, _, err := examine(ctx, k, mark, rec, tests, p.level(), &decoyPool{})
+		if err != nil {
+			return fmt.Errorf("control %q: %w", name, err)
+		}
+		for i := range found {
+			f, s := &found[i], &said[stands[i]]
+			f.Controls = append(f.Controls, ControlFinding{Name: name, Test: s.Test, Scored: s.Scored, LogP: s.LogP})
+			if s.LogP <= p.level() {
+				f.Void = append(f.Void, fmt.Sprintf("%s, which never saw marked answers, shows the same: log10 p of %s is %.2f",
+					printable(name), s.Test, log10(s.LogP)))
 			}
 		}
-		f, err := product(q, parts)
+	}
+	for i := range found {
+		if p.Tests[i].reads() && len(p.Controls) == 0 {
+			found[i].Notes = append(found[i].Notes, "no clean model was asked the same: decoy keys do not show whether a model that copies from its context would be found, too")
+		}
+	}
+	return nil
+}
+
+// controlTests returns the tests that a control is judged by, without repetition,
+// and for each test of the plan which of them stands for it: R1 for what needs a
+// reference that the control does not have, being the reference itself.
+func controlTests(tests []Test, rec *Record) (out []Test, stands []int) {
+	referenced := slices.ContainsFunc(rec.Predictions, func(list []collect.Prediction) bool {
+		return slices.ContainsFunc(list, func(p collect.Prediction) bool { return p.Reference != nil })
+	})
+	for _, t := range tests {
+		if t.referenced() && !referenced {
+			t = Test{Name: R1, Served: t.Served, First: t.First}
+		}
+		i := slices.Index(out, t)
+		if i < 0 {
+			i = len(out)
+			out = append(out, t)
+		}
+		stands = append(stands, i)
+	}
+	return out, stands
+}
+
+// holdOut voids tests that find a key under which nothing was made.
+func (j *judgement) holdOut() {
+	p := j.c.Plan
+	for _, k := range p.Keys {
+		for _, t := range p.Tests {
+			f := j.report.Finding(k.Name, t.String())
+			if !k.HeldOut || !(f.LogP <= p.level()) || len(f.Void) > 0 {
+				continue
+			}
+			for i := range j.report.Findings {
+				if g := &j.report.Findings[i]; g.Test == f.Test {
+					g.Void = append(g.Void, fmt.Sprintf("the test finds key %s as well, under which nothing was made: log10 p is %.2f", printable(k.Name), log10(f.LogP)))
+				}
+			}
+		}
+	}
+}
+
+// joint adds the plan's products and pools.
+func (j *judgement) joint() error {
+	r, p := j.report, j.c.Plan
+	parts := func(test string, keys []string) []*Finding {
+		var out []*Finding
+		for _, name := range keys {
+			if f := r.Finding(name, test); f != nil {
+				out = append(out, f)
+			}
+		}
+		return out
+	}
+	for _, q := range p.Products {
+		f, err := product(q, parts(q.Test, q.Keys))
+		if err != nil {
+			return err
+		}
+		r.Findings = append(r.Findings, f)
+	}
+	for _, q := range p.Pools {
+		f, err := j.pooled(q, parts(q.Test, q.Keys))
 		if err != nil {
 			return err
 		}
@@ -158,7 +220,7 @@ func (r *Report) decide(p *Plan) error {
 			logP[i] = f.LogP
 		}
 	}
-	decisions, err := p.Family().Holm(logP)
+	decisions, err := p.correct(logP)
 	if err != nil {
 		return fmt.Errorf("verify: %w", err)
 	}

@@ -1,7 +1,6 @@
 package verify
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/dyetrace/dyetrace/verify/collect"
@@ -16,8 +15,6 @@ import (
 type Plan struct {
 	// Suspect is the name of the model under test. Required.
 	Suspect string `json:"suspect"`
-	// Access says what the suspect lets us see. Required: AccessText.
-	Access Access `json:"access"`
 	// Sequence numbers the plans on this suspect, from 1. Earlier is the number
 	// of tests beyond this plan's that belong to its family, whatever became of
 	// them: all tests of the plans before it, and every test under every key that
@@ -26,23 +23,38 @@ type Plan struct {
 	// thousand tests. At most 10^9.
 	Sequence int `json:"sequence"`
 	Earlier  int `json:"earlier"`
-	// Frame says what might be asked and how much of it is.
-	Frame FramePlan `json:"frame"`
-	// Nonce picks the prompts. Without one the report begins with NoNonce.
+	// Frame says which prompts might be asked and how many of them are. Required
+	// with G tests: the suspect's access is then [collect.Suspect.Text].
+	Frame FramePlan `json:"frame,omitzero"`
+	// Reading says which texts the suspect is to read and what it is to predict.
+	// Required with R tests.
+	Reading ReadingPlan `json:"reading,omitzero"`
+	// Nonce picks prompts and texts. Without one the report begins with NoNonce.
 	Nonce Nonce `json:"nonce,omitzero"`
-	// Probes are asked at the start, in the middle and at the end.
+	// Probes are prompts asked at the start, in the middle and at the end.
 	Probes []string `json:"probes,omitempty"`
-	// Tokenizer of the marked model turns answers into tokens. Required.
-	Tokenizer TokenizerID `json:"tokenizer"`
+	// Tokenizer of the marked model turns answers into tokens. Required with G
+	// tests.
+	Tokenizer TokenizerID `json:"tokenizer,omitzero"`
 	// Keys are the marks that are looked for, each tested by every test.
 	// Required.
 	Keys []KeyPlan `json:"keys"`
-	// Tests are G1, G2 or both. Required.
+	// Tests, of which no two have the same name. Required.
 	Tests []Test `json:"tests"`
-	// Served names the marked answers that G2 filters by. Required with G2.
+	// Served names the marked answers that G2 and R tests with Served filter by.
+	// Required with them.
 	Served ServedPlan `json:"served,omitzero"`
+	// Controls are models that never saw the marked answers, asked the same
+	// questions: where a test rejects one of them, the finding is void. A finding
+	// of an R test without a control says that there was none.
+	Controls []string `json:"controls,omitempty"`
 	// Products are joint findings of several keys.
 	Products []Product `json:"products,omitempty"`
+	// Pools are sums of one test over the texts of several keys.
+	Pools []Pool `json:"pools,omitempty"`
+	// Correction is how the family is corrected: Holm, or Hierarchy for keys that
+	// form a tree. Defaults to Holm.
+	Correction Correction `json:"correction,omitempty"`
 	// Alpha is the error rate of the one family of all tests. Required, in (0, 1).
 	Alpha float64 `json:"alpha"`
 	// Decoys is the number of decoy keys: at least 1,000, and 10,000 for claims
@@ -52,13 +64,7 @@ type Plan struct {
 	Void Voiding `json:"void"`
 }
 
-// Access is what a suspect lets us see.
-type Access string
-
-// AccessText is answers to prompts.
-const AccessText Access = "text"
-
-// FramePlan is the frame of prompts and how many of it are asked.
+// FramePlan is a frame of prompts, or of passages, and how many of it are asked.
 type FramePlan struct {
 	Digest collect.Digest `json:"digest"` // of the frame. Required
 	Size   int            `json:"size"`   // prompts in the frame. Required
@@ -67,6 +73,34 @@ type FramePlan struct {
 	// known. Reports print it, or that it is missing.
 	Logged string `json:"logged,omitempty"`
 }
+
+// IsZero reports whether there is none.
+func (f FramePlan) IsZero() bool { return f == FramePlan{} }
+
+// ReadingPlan says what a suspect reads and what it predicts at each position: the
+// most likely token for R1, a sampled one for R2, and the Top most likely ones with
+// their log-probabilities for R3, R4 and R4h.
+type ReadingPlan struct {
+	// Frame is of passages: see [collect.PassageFrame]. Each of its texts was made
+	// under the keys, and none was selected by its content.
+	Frame FramePlan `json:"frame"`
+	// Top is how many tokens with their log-probabilities a position has. Required
+	// with R3, R4 and R4h; as many as the vocabulary has is the whole distribution.
+	Top int `json:"top,omitempty"`
+	// Reference names the model that R4 and R4h compare with: the suspect's base or
+	// an earlier checkpoint, older than the commitments of the keys and not supplied
+	// by the vendor. Age says what shows that. Both are required with R4 and R4h.
+	Reference string `json:"reference,omitempty"`
+	Age       string `json:"age,omitempty"`
+	// Span is how many positions a question has: a failed question loses so many.
+	// Defaults to all of a passage.
+	Span int `json:"span,omitempty"`
+	// End is the end-of-turn token, of which predictions are left out, or nil.
+	End *watermark.Token `json:"end,omitempty"`
+}
+
+// IsZero reports whether there is none.
+func (r ReadingPlan) IsZero() bool { return r == ReadingPlan{} }
 
 // A Nonce is a public number that nobody could know when the frame was logged.
 type Nonce struct {
@@ -95,7 +129,27 @@ type KeyPlan struct {
 	// Commitment binds the key. The zero Commitment says that there is none:
 	// marks of other engines, whose keys are integers. Reports say so.
 	Commitment keys.Commitment `json:"commitment,omitzero"`
+	// HeldOut says that nothing was ever made under the key: a test that rejects
+	// it is void under every key.
+	HeldOut bool `json:"held_out,omitempty"`
+	// Parent is, with Hierarchy, the name of the key above: of the epoch of a
+	// cohort, of the cohort of an account. Empty for a root.
+	Parent string `json:"parent,omitempty"`
 }
+
+// A Correction is how a family of tests is corrected.
+type Correction string
+
+const (
+	// Holm corrects all tests as one family (Holm 1979).
+	Holm Correction = "holm"
+	// Hierarchy looks at a key only if the same test rejected all keys above it,
+	// at Alpha times the share of the leaves that lie under it (Meinshausen 2008):
+	// for many accounts of which the cohorts hold enough evidence. Tests and
+	// earlier tests share Alpha equally; products and pools are roots without
+	// leaves below.
+	Hierarchy Correction = "hierarchy"
+)
 
 // Commit returns the entry of a plan for a mark and the key that it was made
 // with, under a nonce of 32 random bytes that stays secret until [Judge]. It
@@ -112,26 +166,6 @@ func Commit(name string, mark *watermark.Watermark, key keys.Key, nonce [32]byte
 		return KeyPlan{}, fmt.Errorf("verify: key %q is %s, its mark was made with %s", name, id, info.KeyID)
 	}
 	return KeyPlan{Name: name, Mark: mark.ID(), Kind: info.Kind, KeyID: info.KeyID, Commitment: key.Commit(nonce)}, nil
-}
-
-// The tests.
-const (
-	// G1 scores the suspect's own text: does it write what the key prefers?
-	G1 = "G1"
-	// G2 scores only windows that occur in the served answers, in the order in
-	// which they first occur there. It is exact only for served answers that
-	// nobody selected by their content: see [ServedPlan].
-	G2 = "G2"
-)
-
-// A Test is a test with its parameters.
-type Test struct {
-	Name string `json:"name"` // G1 or G2
-	// First is, for G2, how many scores count: the first so many in the order
-	// of the served answers, N fixed in advance. Those that are missing in the
-	// end count as 0. With 0 all count, and the p-value is the bound 1/e of the
-	// e-process in that order.
-	First int `json:"first,omitempty"`
 }
 
 // ServedPlan names the served answers that a presence filter goes by: every
@@ -159,14 +193,25 @@ func (s ServedPlan) IsZero() bool { return s == ServedPlan{} }
 // plan that multiplies others is refused.
 type Product struct {
 	Name string   `json:"name"`
-	Test string   `json:"test"`
+	Test string   `json:"test"` // [Test.String] of a test of the plan
 	Keys []string `json:"keys"` // names of Keys, two or more
+}
+
+// A Pool is one finding for texts that were each made under a key of their own, as
+// the traces of an account or of a cohort are: the sum of one test over the keys.
+// Under the hypothesis that the suspect is independent of all of them it has the
+// null law of so many scores. It says that traces of the pool were used, of which it
+// does not say.
+type Pool struct {
+	Name string   `json:"name"`
+	Test string   `json:"test"` // [Test.String] of a test of the plan
+	Keys []string `json:"keys"` // names of Keys, two or more, marks of one scheme
 }
 
 // Voiding says when all findings are void.
 type Voiding struct {
-	// Missing is the share of prompts that may stay without a whole answer
-	// (statuses missing and failed), 0 to 1.
+	// Missing is the share of prompts, and of questions on passages, that may stay
+	// without a whole answer (statuses missing and failed), 0 to 1.
 	Missing float64 `json:"missing"`
 	// OneModel asks that the suspect's interface says throughout that the same
 	// model answers.
@@ -184,32 +229,70 @@ const (
 	FarLevel  = 1e-9
 )
 
-// Size returns the number of tests that the plan makes: keys times tests, and
-// the products. The family is Size()+Earlier.
-func (p *Plan) Size() int { return len(p.Keys)*len(p.Tests) + len(p.Products) }
+// Size returns the number of tests that the plan makes: keys times tests, products
+// and pools. The family is Size()+Earlier.
+func (p *Plan) Size() int { return len(p.Keys)*len(p.Tests) + len(p.Products) + len(p.Pools) }
 
 // Family returns the family in which the plan's tests are corrected.
 func (p *Plan) Family() evidence.Family {
 	return evidence.Family{Alpha: p.Alpha, Others: p.Earlier}
 }
 
-// Task returns what the plan asks of a suspect. The frame is the one that the
-// plan names.
-func (p *Plan) Task(frame *collect.Frame) (collect.Task, error) {
+// Frames are the lists of which a plan asks a part. A plan without G tests has no
+// Prompts, one without R tests no Passages.
+type Frames struct {
+	Prompts  *collect.Frame
+	Passages *collect.Frame
+}
+
+// Task returns what the plan asks of a suspect. The frames are those that the plan
+// names.
+func (p *Plan) Task(f Frames) (collect.Task, error) {
 	digest, err := p.Digest()
 	if err != nil {
 		return collect.Task{}, err
 	}
-	if frame == nil {
-		return collect.Task{}, errors.New("verify: there is no frame of prompts")
+	task := collect.Task{Plan: digest, Probes: p.Probes}
+	if task.Prompts, err = p.Frame.sample("prompts", f.Prompts, p.Nonce); err != nil {
+		return collect.Task{}, err
 	}
-	if frame.Digest() != p.Frame.Digest || frame.Len() != p.Frame.Size {
-		return collect.Task{}, fmt.Errorf("verify: frame has %d prompts and digest %v, want %d and %v as the plan says",
-			frame.Len(), frame.Digest(), p.Frame.Size, p.Frame.Digest)
-	}
-	prompts, err := frame.Sample(p.Nonce.Value, p.Frame.Ask)
+	lines, err := p.Reading.Frame.sample("passages", f.Passages, p.Nonce)
 	if err != nil {
 		return collect.Task{}, err
 	}
-	return collect.Task{Plan: digest, Prompts: prompts, Probes: p.Probes}, nil
+	for i, line := range lines {
+		passage, err := collect.ParsePassage(line)
+		if err != nil {
+			return collect.Task{}, fmt.Errorf("verify: passage %d: %w", i, err)
+		}
+		task.Passages = append(task.Passages, passage)
+	}
+	task.Want, task.Reference, task.Span = p.want(), p.Reading.Reference != "", p.Reading.Span
+	return task, nil
+}
+
+// want returns what the plan's tests need at each position.
+func (p *Plan) want() collect.Want {
+	w := collect.Want{Top: p.Reading.Top}
+	for _, t := range p.Tests {
+		w.Argmax = w.Argmax || t.Name == R1
+		w.Sample = w.Sample || t.Name == R2
+	}
+	return w
+}
+
+// sample returns the entries of a frame that the nonce picks.
+func (f FramePlan) sample(what string, frame *collect.Frame, nonce Nonce) ([]string, error) {
+	switch {
+	case f.IsZero() && frame == nil:
+		return nil, nil
+	case f.IsZero():
+		return nil, fmt.Errorf("verify: there is a frame of %s, the plan has none", what)
+	case frame == nil:
+		return nil, fmt.Errorf("verify: there is no frame of %s", what)
+	case frame.Digest() != f.Digest || frame.Len() != f.Size:
+		return nil, fmt.Errorf("verify: frame has %d %s and digest %v, want %d and %v as the plan says",
+			frame.Len(), what, frame.Digest(), f.Size, f.Digest)
+	}
+	return frame.Sample(nonce.Value, f.Ask)
 }

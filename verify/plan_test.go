@@ -48,16 +48,13 @@ func TestPlanRefuses(t *testing.T) {
 		"verify: plan has no suspect, want a name":                                                           func(p *verify.Plan) { p.Suspect = "" },
 		`verify: plan holds "\xff", want valid UTF-8`:                                                        func(p *verify.Plan) { p.Nonce.Source = "\xff" },
 		`verify: plan holds "a\xff", want valid UTF-8`:                                                       func(p *verify.Plan) { p.Probes = []string{"a\xff"} },
-		`verify: plan has access "", want "text"`:                                                            func(p *verify.Plan) { p.Access = "" },
-		`verify: plan has access "mind", want "text"`:                                                        func(p *verify.Plan) { p.Access = "mind" },
 		"verify: plan has sequence number 0, want at least 1":                                                func(p *verify.Plan) { p.Sequence = 0 },
-		"verify: first plan on a suspect has 4 earlier tests, want 0":                                        func(p *verify.Plan) { p.Sequence = 1 },
 		"verify: plan number 6 has 4 earlier tests, want at least 5, one for each plan before it":            func(p *verify.Plan) { p.Sequence = 6 },
 		"verify: plan has 1000000001 earlier tests, want at most 1000000000":                                 func(p *verify.Plan) { p.Earlier = 1_000_000_001 },
 		`verify: key "epoch" has no key ID, want the public name of the key`:                                 func(p *verify.Plan) { p.Keys[1].KeyID = "" },
 		`verify: plan holds "b\xff", want valid UTF-8`:                                                       func(p *verify.Plan) { p.Served.Logged = "b\xff" },
 		"verify: plan has no tokenizer, want a name and a digest":                                            func(p *verify.Plan) { p.Tokenizer.Digest = collect.Digest{} },
-		"verify: plan has no digest of a frame":                                                              func(p *verify.Plan) { p.Frame.Digest = collect.Digest{} },
+		"verify: plan has no digest of a frame of prompts":                                                   func(p *verify.Plan) { p.Frame.Digest = collect.Digest{} },
 		"verify: plan asks 13 prompts, want 1 to 10, the size of the frame":                                  func(p *verify.Plan) { p.Frame.Ask = 13 },
 		"verify: plan asks 0 prompts, want 1 to 10, the size of the frame":                                   func(p *verify.Plan) { p.Frame.Ask = 0 },
 		"verify: nonce has a value without a source or a source without a value":                             func(p *verify.Plan) { p.Nonce.Source = "" },
@@ -67,13 +64,13 @@ func TestPlanRefuses(t *testing.T) {
 		`verify: key "epoch" has words of kind "magic", want "cryptographic", "statistical" or "public key"`: func(p *verify.Plan) { p.Keys[1].Kind = "magic" },
 		`verify: key "vendor" has mark "", want a mark that no other key of the plan has`:                    func(p *verify.Plan) { p.Keys[0].Mark = "" },
 		"verify: plan has 0 tests, want at least 1":                                                          func(p *verify.Plan) { p.Tests = nil },
-		`verify: test is "R1", want "G1" or "G2"`:                                                            func(p *verify.Plan) { p.Tests[0].Name = "R1" },
+		`verify: test is "R7", want "G1", "G2", "R1", "R2", "R3", "R4" or "R4h"`:                             func(p *verify.Plan) { p.Tests[0].Name = "R7" },
 		"verify: test G2 is in the plan twice":                                                               func(p *verify.Plan) { p.Tests[0] = p.Tests[1] },
-		"verify: test G1 counts the first 5 scores, want 0 for G1 and at least 0 for G2":                     func(p *verify.Plan) { p.Tests[0].First = 5 },
-		"verify: test G2 counts the first -5 scores, want 0 for G1 and at least 0 for G2":                    func(p *verify.Plan) { p.Tests[1].First = -5 },
-		"want some exactly if G2 is a test":                                                                  func(p *verify.Plan) { p.Served = verify.ServedPlan{} },
+		"verify: test G1 counts the first 5 scores, want 0: it is exact for any number":                      func(p *verify.Plan) { p.Tests[0].First = 5 },
+		"verify: test G2 counts the first -5 scores, want 0 to 1000000000":                                   func(p *verify.Plan) { p.Tests[1].First = -5 },
+		"want some exactly if a test goes by them":                                                           func(p *verify.Plan) { p.Served = verify.ServedPlan{} },
 		"verify: plan names 10 served answers with digest":                                                   func(p *verify.Plan) { p.Tests = p.Tests[:1] },
-		`verify: product name is "epoch", want a name that no key and no other product has`:                  func(p *verify.Plan) { p.Products[0].Name = "epoch" },
+		`verify: product name is "epoch", want a name that no key, no product and no pool has`:               func(p *verify.Plan) { p.Products[0].Name = "epoch" },
 		`verify: product "release" is of test "G3", want a test of the plan`:                                 func(p *verify.Plan) { p.Products[0].Test = "G3" },
 		`verify: product "release" has 1 keys, want at least 2`:                                              func(p *verify.Plan) { p.Products[0].Keys = []string{"vendor"} },
 		`verify: product "release" has key "vendor", want different keys of the plan`:                        func(p *verify.Plan) { p.Products[0].Keys = []string{"vendor", "vendor"} },
@@ -102,7 +99,7 @@ func TestParsePlanRefuses(t *testing.T) {
 		"unknown":    {`"suspect"`, `"guilt":1,"suspect"`, `verify: plan: json: unknown field "guilt"`},
 		"cut":        {file[len(file)-20:], "", "verify: plan does not end with a newline: cut off"},
 		"cut line":   {file[len(file)-20:], "\n", "verify: plan: cut off after "},
-		"space":      {`,"access"`, `, "access"`, "verify: plan: not in canonical form"},
+		"space":      {`,"sequence"`, `, "sequence"`, "verify: plan: not in canonical form"},
 		"number":     {`"alpha":0.001`, `"alpha":1e-3`, "verify: plan: not in canonical form"},
 		"digest":     {`"digest":"`, `"digest":"0`, "collect: digest has 65 characters, want 64"},
 		"checked":    {`"alpha":0.001`, `"alpha":2`, "verify: plan: evidence: alpha is 2, want more than 0 and less than 1"},
@@ -142,12 +139,12 @@ func TestTaskRefusesAnotherFrame(t *testing.T) {
 	p := fullPlan(t)
 	other, err := collect.NewFrame([]string{"a", "b"})
 	require.NoError(t, err)
-	_, err = p.Task(other)
+	_, err = p.Task(verify.Frames{Prompts: other})
 	assert.ErrorContains(t, err, "verify: frame has 2 prompts and digest "+other.Digest().String()+", want 10 and "+p.Frame.Digest.String())
-	_, err = p.Task(nil)
+	_, err = p.Task(verify.Frames{})
 	assert.EqualError(t, err, "verify: there is no frame of prompts")
 	p.Alpha = 7
-	_, err = p.Task(other)
+	_, err = p.Task(verify.Frames{Prompts: other})
 	assert.ErrorContains(t, err, "alpha is 7")
 }
 
@@ -254,7 +251,7 @@ func named(t *testing.T, name string) *watermark.Watermark {
 func TestNoPlanIsAnError(t *testing.T) {
 	var p *verify.Plan
 	for _, f := range []func() error{p.Check, func() error { _, err := p.Digest(); return err }, func() error { _, err := p.Encode(); return err },
-		func() error { _, err := p.Task(nil); return err }} {
+		func() error { _, err := p.Task(verify.Frames{}); return err }} {
 		assert.EqualError(t, f(), "verify: there is no plan")
 	}
 }

@@ -17,7 +17,8 @@ func (p *Plan) Check() error {
 	if p == nil {
 		return errors.New("verify: there is no plan")
 	}
-	for _, f := range []func() error{p.checkStrings, p.checkSuspect, p.checkFrame, p.checkKeys, p.checkTests, p.checkProducts, p.checkRates} {
+	for _, f := range []func() error{p.checkStrings, p.checkSuspect, p.checkKeys, p.checkTests, p.checkFrames,
+		p.checkReading, p.checkControls, p.checkJoint, p.checkTree, p.checkRates} {
 		if err := f(); err != nil {
 			return err
 		}
@@ -27,11 +28,15 @@ func (p *Plan) Check() error {
 
 // checkStrings refuses what JSON would change silently.
 func (p *Plan) checkStrings() error {
-	all := append([]string{p.Suspect, p.Frame.Logged, p.Served.Logged, p.Nonce.Source, p.Tokenizer.Name}, p.Probes...)
+	all := slices.Concat([]string{p.Suspect, p.Frame.Logged, p.Served.Logged, p.Nonce.Source, p.Tokenizer.Name,
+		p.Reading.Frame.Logged, p.Reading.Reference, p.Reading.Age}, p.Probes, p.Controls)
 	for _, k := range p.Keys {
 		all = append(all, k.Name, k.Mark, k.KeyID)
 	}
 	for _, q := range p.Products {
+		all = append(all, q.Name)
+	}
+	for _, q := range p.Pools {
 		all = append(all, q.Name)
 	}
 	for _, s := range all {
@@ -46,31 +51,84 @@ func (p *Plan) checkSuspect() error {
 	switch {
 	case p.Suspect == "":
 		return errors.New("verify: plan has no suspect, want a name")
-	case p.Access != AccessText:
-		return fmt.Errorf("verify: plan has access %q, want %q", p.Access, AccessText)
 	case p.Sequence < 1:
 		return fmt.Errorf("verify: plan has sequence number %d, want at least 1", p.Sequence)
-	case p.Sequence == 1 && p.Earlier != 0:
-		return fmt.Errorf("verify: first plan on a suspect has %d earlier tests, want 0", p.Earlier)
 	case p.Earlier < p.Sequence-1:
 		return fmt.Errorf("verify: plan number %d has %d earlier tests, want at least %d, one for each plan before it",
 			p.Sequence, p.Earlier, p.Sequence-1)
 	case p.Earlier > maxEarlier:
 		return fmt.Errorf("verify: plan has %d earlier tests, want at most %d", p.Earlier, maxEarlier)
-	case p.Tokenizer.Name == "" || p.Tokenizer.Digest.IsZero():
-		return errors.New("verify: plan has no tokenizer, want a name and a digest")
 	}
 	return nil
 }
 
-func (p *Plan) checkFrame() error {
-	switch f := p.Frame; {
-	case f.Digest.IsZero():
-		return errors.New("verify: plan has no digest of a frame")
-	case f.Ask < 1 || f.Ask > f.Size:
-		return fmt.Errorf("verify: plan asks %d prompts, want 1 to %d, the size of the frame", f.Ask, f.Size)
+// uses reports whether some test of the plan is as asked.
+func (p *Plan) uses(is func(Test) bool) bool { return slices.ContainsFunc(p.Tests, is) }
+
+// checkFrames compares what is asked with what the tests need.
+func (p *Plan) checkFrames() error {
+	texts := p.uses(func(t Test) bool { return !t.reads() })
+	if texts || !p.Frame.IsZero() || len(p.Probes) > 0 {
+		if err := p.Frame.check("prompts"); err != nil {
+			return err
+		}
+		if !texts {
+			return errors.New("verify: plan asks prompts, but has no test of texts")
+		}
+	}
+	switch {
+	case texts && (p.Tokenizer.Name == "" || p.Tokenizer.Digest.IsZero()):
+		return errors.New("verify: plan has no tokenizer, want a name and a digest")
 	case p.Nonce.Value.IsZero() != (p.Nonce.Source == ""):
 		return errors.New("verify: nonce has a value without a source or a source without a value")
+	}
+	return nil
+}
+
+func (f FramePlan) check(what string) error {
+	switch {
+	case f.Digest.IsZero():
+		return fmt.Errorf("verify: plan has no digest of a frame of %s", what)
+	case f.Ask < 1 || f.Ask > f.Size:
+		return fmt.Errorf("verify: plan asks %d %s, want 1 to %d, the size of the frame", f.Ask, what, f.Size)
+	}
+	return nil
+}
+
+// maxTop is beyond the size of any vocabulary.
+const maxTop = 1 << 24
+
+func (p *Plan) checkReading() error {
+	r := p.Reading
+	if !p.uses(Test.reads) {
+		if !r.IsZero() {
+			return errors.New("verify: plan has passages, but no test of predictions")
+		}
+		return nil
+	}
+	if err := r.Frame.check("passages"); err != nil {
+		return err
+	}
+	lists := p.uses(func(t Test) bool { return t.weighted() || t.referenced() })
+	referenced := p.uses(Test.referenced)
+	switch {
+	case r.Top < 0 || r.Top > maxTop || lists != (r.Top > 0):
+		return fmt.Errorf("verify: plan asks for the %d most likely tokens, want 1 to %d exactly with R3, R4 or R4h", r.Top, maxTop)
+	case referenced != (r.Reference != "") || referenced != (r.Age != ""):
+		return fmt.Errorf("verify: plan has reference %q of age %q, want a name and what shows its age exactly with R4 or R4h", r.Reference, r.Age)
+	case r.Span < 0:
+		return fmt.Errorf("verify: plan asks for %d positions at once, want at least 1, or 0 for a whole passage", r.Span)
+	case r.End != nil && *r.End < 0:
+		return fmt.Errorf("verify: end-of-turn token is %d, want at least 0", *r.End)
+	}
+	return nil
+}
+
+func (p *Plan) checkControls() error {
+	for i, c := range p.Controls {
+		if c == "" || c == p.Suspect || slices.Contains(p.Controls[:i], c) {
+			return fmt.Errorf("verify: control is %q, want a name that neither the suspect nor another control has", c)
+		}
 	}
 	return nil
 }
@@ -103,45 +161,112 @@ func (p *Plan) checkTests() error {
 	}
 	seen := make(map[string]bool)
 	for _, t := range p.Tests {
-		switch {
-		case t.Name != G1 && t.Name != G2:
-			return fmt.Errorf("verify: test is %q, want %q or %q", t.Name, G1, G2)
-		case seen[t.Name]:
-			return fmt.Errorf("verify: test %s is in the plan twice", t.Name)
-		case t.First < 0 || t.Name == G1 && t.First != 0:
-			return fmt.Errorf("verify: test %s counts the first %d scores, want 0 for G1 and at least 0 for G2", t.Name, t.First)
+		if err := t.check(); err != nil {
+			return err
 		}
-		seen[t.Name] = true
+		if seen[t.String()] {
+			return fmt.Errorf("verify: test %s is in the plan twice", t)
+		}
+		seen[t.String()] = true
 	}
-	if has := !p.Served.Digest.IsZero() && p.Served.Texts > 0; has != seen[G2] || !has && !p.Served.IsZero() {
-		return fmt.Errorf("verify: plan names %d served answers with digest %v, want some exactly if G2 is a test", p.Served.Texts, p.Served.Digest)
+	want := p.uses(Test.served)
+	if has := !p.Served.Digest.IsZero() && p.Served.Texts > 0; has != want || !has && !p.Served.IsZero() {
+		return fmt.Errorf("verify: plan names %d served answers with digest %v, want some exactly if a test goes by them", p.Served.Texts, p.Served.Digest)
 	}
 	return nil
 }
 
-func (p *Plan) checkProducts() error {
+// checkJoint checks products and pools.
+func (p *Plan) checkJoint() error {
 	var taken []string
 	for _, k := range p.Keys {
 		taken = append(taken, k.Name)
 	}
-	for _, q := range p.Products {
-		if q.Name == "" || slices.Contains(taken, q.Name) {
-			return fmt.Errorf("verify: product name is %q, want a name that no key and no other product has", q.Name)
+	single := len(taken)
+	name := func(what, name, test string, keys []string) error {
+		if name == "" || slices.Contains(taken, name) {
+			return fmt.Errorf("verify: %s name is %q, want a name that no key, no product and no pool has", what, name)
 		}
-		taken = append(taken, q.Name)
-		if !slices.ContainsFunc(p.Tests, func(t Test) bool { return t.Name == q.Test }) {
-			return fmt.Errorf("verify: product %q is of test %q, want a test of the plan", q.Name, q.Test)
+		taken = append(taken, name)
+		if !slices.ContainsFunc(p.Tests, func(t Test) bool { return t.String() == test }) {
+			return fmt.Errorf("verify: %s %q is of test %q, want a test of the plan", what, name, test)
 		}
-		if len(q.Keys) < 2 {
-			return fmt.Errorf("verify: product %q has %d keys, want at least 2", q.Name, len(q.Keys))
+		if len(keys) < 2 {
+			return fmt.Errorf("verify: %s %q has %d keys, want at least 2", what, name, len(keys))
 		}
-		for i, name := range q.Keys {
-			if !slices.Contains(taken[:len(p.Keys)], name) || slices.Contains(q.Keys[:i], name) {
-				return fmt.Errorf("verify: product %q has key %q, want different keys of the plan", q.Name, name)
+		for i, k := range keys {
+			if !slices.Contains(taken[:single], k) || slices.Contains(keys[:i], k) {
+				return fmt.Errorf("verify: %s %q has key %q, want different keys of the plan", what, name, k)
 			}
+		}
+		return nil
+	}
+	for _, q := range p.Products {
+		if err := name("product", q.Name, q.Test, q.Keys); err != nil {
+			return err
 		}
 		if err := p.checkIndependent(q); err != nil {
 			return err
+		}
+	}
+	for _, q := range p.Pools {
+		if err := name("pool", q.Name, q.Test, q.Keys); err != nil {
+			return err
+		}
+		if err := p.checkPool(q); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkPool refuses a pool of keys or tests whose scores do not add up.
+func (p *Plan) checkPool(q Pool) error {
+	t := p.Tests[slices.IndexFunc(p.Tests, func(t Test) bool { return t.String() == q.Test })]
+	if t.weighted() || t.Sparse || t.First > 0 || t.Stop {
+		return fmt.Errorf("verify: pool %q is of test %s, want a sum of scores that all count", q.Name, t)
+	}
+	ids := make(map[string]string)
+	for _, k := range p.Keys {
+		if !slices.Contains(q.Keys, k.Name) {
+			continue
+		}
+		if other, ok := ids[k.KeyID]; ok {
+			return fmt.Errorf("verify: pool %q adds %q and %q, both of key %s: want different keys", q.Name, other, k.Name, k.KeyID)
+		}
+		ids[k.KeyID] = k.Name
+	}
+	return nil
+}
+
+// checkTree checks that parents make a forest.
+func (p *Plan) checkTree() error {
+	switch p.Correction {
+	case "", Holm, Hierarchy:
+	default:
+		return fmt.Errorf("verify: correction is %q, want %q or %q", p.Correction, Holm, Hierarchy)
+	}
+	parent := make(map[string]string)
+	for _, k := range p.Keys {
+		parent[k.Name] = k.Parent
+	}
+	for _, k := range p.Keys {
+		if k.Parent == "" {
+			continue
+		}
+		if p.Correction != Hierarchy {
+			return fmt.Errorf("verify: key %q has a parent, want that only with correction %q", k.Name, Hierarchy)
+		}
+		at := k.Name
+		for steps := 0; at != ""; steps++ {
+			next, ok := parent[at]
+			if !ok {
+				return fmt.Errorf("verify: key %q lies under %q, want a key of the plan", k.Name, at)
+			}
+			if steps > len(p.Keys) {
+				return fmt.Errorf("verify: key %q lies under itself", k.Name)
+			}
+			at = next
 		}
 	}
 	return nil

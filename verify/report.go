@@ -29,10 +29,14 @@ type Report struct {
 	Alpha    float64 `json:"alpha"`    // error rate of the family
 	Family   int     `json:"family"`   // tests in it, those of earlier plans included
 
-	Frame        FramePlan      `json:"frame"`
+	Correction Correction `json:"correction,omitempty"` // Holm if empty
+
+	Frame        FramePlan      `json:"frame,omitzero"`
+	Reading      ReadingPlan    `json:"reading,omitzero"`
 	Nonce        Nonce          `json:"nonce,omitzero"`
 	Served       ServedPlan     `json:"served,omitzero"`
-	Answers      collect.Counts `json:"answers"`
+	Answers      collect.Counts `json:"answers"`                 // of prompts
+	Readings     collect.Counts `json:"readings,omitzero"`       // of questions on passages
 	Models       []string       `json:"models,omitempty"`        // what said it answered
 	ProbesDiffer []int          `json:"probes_differ,omitempty"` // probes with several answers
 
@@ -57,17 +61,23 @@ func newReport(c *Case) (*Report, error) {
 	p, t := c.Plan, c.Transcript
 	r := &Report{
 		Schema: reportSchema, Plan: t.Plan, Transcript: c.Seal.Transcript, Seal: c.Seal.Digest,
-		Suspect: p.Suspect, Sequence: p.Sequence, Alpha: p.Alpha, Family: p.Size() + p.Earlier,
-		Frame: p.Frame, Nonce: p.Nonce, Served: p.Served,
-		Answers: t.Counts(), Models: t.Models(), ProbesDiffer: t.ProbesDiffer(),
+		Suspect: p.Suspect, Sequence: p.Sequence, Alpha: p.Alpha, Family: p.Size() + p.Earlier, Correction: p.Correction,
+		Frame: p.Frame, Reading: p.Reading, Nonce: p.Nonce, Served: p.Served,
+		Answers: t.Counts(), Readings: t.ReadingCounts(), Models: t.Models(), ProbesDiffer: t.ProbesDiffer(),
 		Limits: limits[:],
 	}
 	if p.Nonce.IsZero() {
 		r.Warning = NoNonce
 	}
-	lost := r.Answers.Missing + r.Answers.Failed
-	if share := float64(lost) / float64(len(t.Prompts)); share > p.Void.Missing {
-		r.Void = append(r.Void, fmt.Sprintf("%d of %d prompts have no whole answer, the plan allows a share of %v", lost, len(t.Prompts), p.Void.Missing))
+	for _, asked := range []struct {
+		what   string
+		n      int
+		counts collect.Counts
+	}{{"prompts", len(t.Prompts), r.Answers}, {"questions on passages", len(t.Readings), r.Readings}} {
+		lost := asked.counts.Missing + asked.counts.Failed
+		if share := float64(lost) / float64(max(1, asked.n)); share > p.Void.Missing {
+			r.Void = append(r.Void, fmt.Sprintf("%d of %d %s have no whole answer, the plan allows a share of %v", lost, asked.n, asked.what, p.Void.Missing))
+		}
 	}
 	if p.Void.OneModel && len(r.Models) > 1 {
 		r.Void = append(r.Void, fmt.Sprintf("%d models answered: %s", len(r.Models), listed(r.Models)))

@@ -11,13 +11,16 @@ import (
 func (r *Report) round() {
 	for i := range r.Findings {
 		f := &r.Findings[i]
-		figures := []*float64{&f.LogP, &f.LogE, &f.Adjusted, &f.Effect.D, &f.Effect.Low, &f.Effect.High}
+		figures := []*float64{&f.LogP, &f.LogTail, &f.LogE, &f.Adjusted, &f.Effect.D, &f.Effect.Low, &f.Effect.High}
 		if d := f.Decoys; d != nil {
 			figures = append(figures, &d.Spread, &d.LogPSpread, &d.Mean, &d.LogPMean, &d.LogPSmall,
 				&d.Dispersion, &d.DispersionLimit, &d.Sensitivity, &d.Rank)
 		}
 		if p := f.Power; p != nil {
 			figures = append(figures, &p.Level, &p.Detectable)
+		}
+		for c := range f.Controls {
+			figures = append(figures, &f.Controls[c].LogP)
 		}
 		for _, x := range figures {
 			*x = rounded(*x)

@@ -16,6 +16,12 @@ func (s *fixedSum) add(x uint64) {
 	s.hi += carry
 }
 
+func (s *fixedSum) addSum(o fixedSum) {
+	var carry uint64
+	s.lo, carry = bits.Add64(s.lo, o.lo, 0)
+	s.hi += o.hi + carry
+}
+
 func (s *fixedSum) float() float64 {
 	return float64(float64(s.hi)*0x1p32) + float64(float64(s.lo)*0x1p-32)
 }

@@ -6,6 +6,7 @@ import (
 	"math"
 	"strings"
 
+	"github.com/dyetrace/dyetrace/verify/collect"
 	"github.com/dyetrace/dyetrace/verify/evidence"
 )
 
@@ -45,33 +46,57 @@ func (r *Report) writeHead(p *page) {
 	p.row(fmt.Sprintf("plan %d", r.Sequence), "%v", r.Plan)
 	p.row("transcript", "%v", r.Transcript)
 	p.row("seal", "%v", r.Seal)
-	picked := ""
-	if !r.Nonce.IsZero() {
-		picked = ", picked by the nonce of " + printable(r.Nonce.Source)
+	r.writeFrame(p, "prompts", r.Frame)
+	r.writeFrame(p, "passages", r.Reading.Frame)
+	if r.Reading.Reference != "" {
+		p.row("reference", "%s, older than the commitments: %s", printable(r.Reading.Reference), printable(r.Reading.Age))
 	}
-	p.row("prompts", "%s of a frame of %s%s", grouped(r.Frame.Ask), grouped(r.Frame.Size), picked)
-	p.row("frame logged", "%s", logged(r.Frame.Logged, "nothing shows that the frame is older than the nonce"))
 	if !r.Served.IsZero() {
 		p.row("served", "%s answers, %v", grouped(r.Served.Texts), r.Served.Digest)
 		p.row("", "logged %s", logged(r.Served.Logged, "nothing shows that these answers were not picked afterwards"))
 	}
-	a := r.Answers
-	again := ""
-	if a.Unreached > 0 {
-		again = fmt.Sprintf("; nothing came back %s times", grouped(a.Unreached))
+	if !r.Frame.IsZero() {
+		writeCounts(p, "answers", r.Answers)
 	}
-	p.row("answers", "%s complete, %s refused, %s empty, %s failed, %s missing%s",
-		grouped(a.Complete), grouped(a.Refused), grouped(a.Empty), grouped(a.Failed), grouped(a.Missing), again)
+	if !r.Reading.IsZero() {
+		writeCounts(p, "readings", r.Readings)
+	}
 	if len(r.Models) > 0 {
 		p.row("answered by", "%s", listed(r.Models))
 	}
 	if len(r.ProbesDiffer) > 0 {
 		p.row("probes", "%s were answered in different ways", grouped(len(r.ProbesDiffer)))
 	}
-	p.row("family", "%s tests at α = %v together (Holm)", grouped(r.Family), r.Alpha)
+	method := "Holm"
+	if r.Correction == Hierarchy {
+		method = "Meinshausen, down the tree of keys"
+	}
+	p.row("family", "%s tests at α = %v together (%s)", grouped(r.Family), r.Alpha, method)
 	for _, v := range r.Void {
 		p.row("all void", "%s", v)
 	}
+}
+
+// writeFrame writes how much of a frame was asked, and what shows its age.
+func (r *Report) writeFrame(p *page, what string, f FramePlan) {
+	if f.IsZero() {
+		return
+	}
+	picked := ""
+	if !r.Nonce.IsZero() {
+		picked = ", picked by the nonce of " + printable(r.Nonce.Source)
+	}
+	p.row(what, "%s of a frame of %s%s", grouped(f.Ask), grouped(f.Size), picked)
+	p.row("frame logged", "%s", logged(f.Logged, "nothing shows that the frame is older than the nonce"))
+}
+
+func writeCounts(p *page, what string, a collect.Counts) {
+	again := ""
+	if a.Unreached > 0 {
+		again = fmt.Sprintf("; nothing came back %s times", grouped(a.Unreached))
+	}
+	p.row(what, "%s complete, %s refused, %s empty, %s failed, %s missing%s",
+		grouped(a.Complete), grouped(a.Refused), grouped(a.Empty), grouped(a.Failed), grouped(a.Missing), again)
 }
 
 // logged returns where something was logged, or that it is not said and what
@@ -95,6 +120,17 @@ func (f *Finding) verdict() string {
 	return name + ": not rejected"
 }
 
+// sumName says what the statistic is.
+func (f *Finding) sumName() string {
+	switch {
+	case strings.HasSuffix(f.Test, " sparse"):
+		return "criticism"
+	case strings.HasPrefix(f.Test, R3) || f.Test == R4 || strings.HasPrefix(f.Test, R4+" "):
+		return "weighted sum"
+	}
+	return "sum"
+}
+
 func (f *Finding) writeText(p *page) {
 	p.head("%s", f.verdict())
 	p.row("null", "%s", f.Null)
@@ -108,17 +144,27 @@ func (f *Finding) writeText(p *page) {
 	for _, v := range f.Void {
 		p.row("void", "%s", v)
 	}
-	p.row("scored", "%s of %s tokens%s", grouped(f.Scored), grouped(f.Raw), f.Dropped)
+	stopped := ""
+	if f.Stopped {
+		stopped = "; the test stopped there"
+	}
+	p.row("scored", "%s of %s tokens%s%s", grouped(f.Scored), grouped(f.Raw), f.Dropped, stopped)
 	if f.Law != "" {
-		p.row("sum", "%.3f of scores %s", f.Statistic, printable(f.Law))
+		p.row(f.sumName(), "%.3f of scores %s", f.Statistic, printable(f.Law))
 	}
 	p.row("log10 p", "%.2f (%s); corrected for the family %.2f", log10(f.LogP), printable(string(f.Tail)), log10(f.Adjusted))
+	if f.Law != "" && f.LogTail < f.LogP {
+		p.row("", "tail of the null law at this many scores %.2f (to compare by, no evidence)", log10(f.LogTail))
+	}
 	p.row("log10 e", "%.2f", log10(f.LogE))
 	if f.Effect != (evidence.Effect{}) {
 		p.row("effect", "%.4f standard deviations a token (95 %%: %.4f to %.4f)", f.Effect.D, f.Effect.Low, f.Effect.High)
 	}
 	f.Decoys.writeText(p)
 	f.Power.writeText(p)
+	for _, c := range f.Controls {
+		p.row("control", "%s: log10 p of %s %.2f, %s scored", printable(c.Name), c.Test, log10(c.LogP), grouped(c.Scored))
+	}
 	for _, n := range f.Notes {
 		p.row("note", "%s", n)
 	}
@@ -134,6 +180,8 @@ func (d Dropped) String() string {
 		{d.Head, "at the head of an answer"}, {d.Gated, "on other layers' windows"}, {d.Repeat, "repeated in their answer"},
 		{d.Prompt, "after windows of a prompt"}, {d.Duplicate, "scored already"},
 		{d.NotServed, "after windows that were not served"}, {d.Beyond, "after the first N"},
+		{d.NoWord, "without a prediction"}, {d.Foreign, "predicted as no single token of the marked model"},
+		{d.Ended, "predicted as the end of the turn"},
 	} {
 		if r.n > 0 {
 			parts = append(parts, grouped(r.n)+" "+r.what)
@@ -152,7 +200,11 @@ func (d *DecoyFinding) writeText(p *page) {
 	p.row("decoy keys", "%s, spread %.3f times the null law's (99 %% limit %.3f), mean z %.3f, %s with p ≤ 0.01",
 		grouped(d.Keys), d.Dispersion, d.DispersionLimit, d.Mean, grouped(d.Small))
 	p.row("", "log10 p of spread %.2f, mean %.2f, count %.2f", log10(d.LogPSpread), log10(d.LogPMean), log10(d.LogPSmall))
-	p.row("", "log10 p of the finding at the limit of spread %.2f, by rank %.2f", log10(d.Sensitivity), log10(d.Rank))
+	rank := "by rank"
+	if d.Diagnostic {
+		rank = "by rank, which is a diagnostic here,"
+	}
+	p.row("", "log10 p of the finding at the limit of spread %.2f, %s %.2f", log10(d.Sensitivity), rank, log10(d.Rank))
 }
 
 func (f *PowerFinding) writeText(p *page) {

@@ -38,7 +38,7 @@ func TestReportSaysWhatServedStandsOn(t *testing.T) {
 	flat := strings.Join(strings.Fields(report(t, r)), " ")
 	assert.Contains(t, flat, "served 10 answers, "+c.Plan.Served.Digest.String()+" logged the same log")
 	for _, f := range r.Findings {
-		said := strings.Contains(strings.Join(f.Notes, "; "), "served answers are the key holder's word")
+		said := strings.Contains(strings.Join(f.Notes, "; "), "marked texts are the key holder's word")
 		assert.Equal(t, f.Test == verify.G2, said)
 	}
 	c.Plan.Served.Logged = ""

@@ -145,9 +145,9 @@ func newCase(t testing.TB, answers []string, prompts []string) *trialCase {
 	frame, err := collect.NewFrame(prompts)
 	require.NoError(t, err)
 	c := &trialCase{}
-	c.Frame, c.Tokenizer = frame, tokenizer
+	c.Frames.Prompts, c.Tokenizer = frame, tokenizer
 	c.Plan = &verify.Plan{
-		Suspect: "s", Access: verify.AccessText, Sequence: 1, Alpha: 1e-3,
+		Suspect: "s", Sequence: 1, Alpha: 1e-3,
 		Frame:     verify.FramePlan{Digest: frame.Digest(), Size: frame.Len(), Ask: frame.Len(), Logged: "a log"},
 		Nonce:     verify.Nonce{Value: collect.Digest{9}, Source: "a beacon"},
 		Tokenizer: tokenizer.TokenizerID,

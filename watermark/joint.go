@@ -23,6 +23,11 @@ func (w *Watermark) WithJoint(j Joint) *Watermark {
 	return c.named()
 }
 
+// Entangled reports whether the mark has a joint law: words of different seeds
+// depend on each other, so that [Watermark.LogTail] knows more than
+// [Watermark.Law].
+func (w *Watermark) Entangled() bool { return w.joint != nil }
+
 // LogTail returns ln P(S >= score) for the sum of the scores of distinct pairs:
 // what [Detector.Result] gives.
 func (w *Watermark) LogTail(scored []Scored, score float64) float64 {

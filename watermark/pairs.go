@@ -179,3 +179,14 @@ func (t *pairTable) first(seed uint64, token Token) bool {
 	p.count = 1
 	return true
 }
+
+// once notes a pair and reports whether it is new.
+func (t *pairTable) once(seed uint64, token Token) bool {
+	t.room()
+	p, slot, hash := t.find(seed, token)
+	if p != nil {
+		return false
+	}
+	t.set(nil, slot, hash, pair{seed: seed, token: token})
+	return true
+}

@@ -147,7 +147,7 @@ func checkFiles(t *testing.T, f folder, verdicts []verdict) {
 		require.NoError(t, err)
 		plan, err := verify.ParsePlan(data)
 		require.NoError(t, err)
-		task, err := plan.Task(frame)
+		task, err := plan.Task(verify.Frames{Prompts: frame})
 		require.NoError(t, err)
 		transcript, err := collect.ReadTranscript(open(v.name, transcriptFile))
 		require.NoError(t, err)

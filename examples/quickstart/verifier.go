@@ -54,7 +54,6 @@ func newVerifier(s *shelf, marks []verify.Opened, l luck, clock collect.Clock, f
 func (v *verifier) plan(s *suspect) (*verify.Plan, error) {
 	p := &verify.Plan{
 		Suspect:   s.name,
-		Access:    verify.AccessText,
 		Sequence:  1,
 		Frame:     verify.FramePlan{Digest: v.frame.Digest(), Size: v.frame.Len(), Ask: prompts, Logged: "in " + frameFile + " of this run, before the nonce was drawn"},
 		Nonce:     v.nonce,
@@ -83,7 +82,7 @@ type answered struct {
 func (v *verifier) collect(ctx context.Context, plan *verify.Plan, s *suspect, p *progress) (answered, error) {
 	p.begin("collect")
 	var a answered
-	task, err := plan.Task(v.frame)
+	task, err := plan.Task(verify.Frames{Prompts: v.frame})
 	if err != nil {
 		return a, err
 	}
@@ -118,7 +117,7 @@ func (v *verifier) judge(ctx context.Context, plan *verify.Plan, a answered, key
 	p.begin("judge")
 	report, err := verify.Judge(ctx, verify.Case{
 		Plan:       plan,
-		Frame:      v.frame,
+		Frames:     verify.Frames{Prompts: v.frame},
 		Transcript: a.transcript,
 		Seal:       a.seal,
 		Keys:       keys,

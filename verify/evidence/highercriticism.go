@@ -32,11 +32,20 @@ const mostCriticised = 200
 //
 // Some 20 ms, nearly all of it the law of HC.
 func HigherCriticism(law tail.Law, scores []float64) (statistic, logP float64, err error) {
-	if err := checkWindows(law); err != nil {
+	statistic, err = HigherCriticismOf(law, scores)
+	if err != nil {
 		return 0, 0, err
 	}
+	return statistic, HigherCriticismTail(len(scores), statistic), nil
+}
+
+// HigherCriticismOf returns HC alone, as for many decoy keys.
+func HigherCriticismOf(law tail.Law, scores []float64) (statistic float64, err error) {
+	if err := checkWindows(law); err != nil {
+		return 0, err
+	}
 	if len(scores) < 2 {
-		return 0, 0, fmt.Errorf("evidence: number of scores is %d, want at least 2", len(scores))
+		return 0, fmt.Errorf("evidence: number of scores is %d, want at least 2", len(scores))
 	}
 	logPs := make([]float64, len(scores))
 	for i, s := range scores {
@@ -48,7 +57,7 @@ func HigherCriticism(law tail.Law, scores []float64) (statistic, logP float64, e
 		q := max(math.Exp(x), 1/n)
 		statistic = max(statistic, math.Sqrt(n)*(float64(i+1)/n-q)/math.Sqrt(q*(1-q)))
 	}
-	return statistic, HigherCriticismTail(len(scores), statistic), nil
+	return statistic, nil
 }
 
 // HigherCriticismLeast returns the least ln p that n scores can have: a level below

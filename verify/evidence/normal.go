@@ -1,8 +1,5 @@
 package evidence
 
-// Z95 is the 97.5 % quantile of the standard normal law: 95 % lie within ±Z95.
-const Z95 = z95
-
 // NormalQuantile returns the z with ln P(Z ≥ z) = logP for a standard normal Z, −Inf
 // for logP = 0: how a p-value is shown as a number of standard deviations. No test
 // takes its p-value from it.
