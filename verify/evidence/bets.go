@@ -17,8 +17,15 @@ const (
 	betsStep  = 0.5
 )
 
-// bet returns the θ of bet g.
-func bet(g int) float64 { return math.Exp2(betsBegin + betsStep*float64(g)) }
+// thetas are the bets.
+var thetas = newThetas()
+
+func newThetas() (thetas [bets]float64) {
+	for g := range thetas {
+		thetas[g] = math.Exp2(betsBegin + betsStep*float64(g))
+	}
+	return thetas
+}
 
 // LogE returns the logarithm of the e-value of the terms x_t, one a position:
 //
@@ -42,12 +49,12 @@ func (w *Weighted) LogE(xs []float64) float64 {
 	}
 	w.prepared.Do(func() {
 		for g := range w.costs {
-			w.costs[g] = w.cost(bet(g))
+			w.costs[g] = w.cost(thetas[g])
 		}
 	})
 	var wealth [bets]float64
 	for g := range wealth {
-		theta := bet(g)
+		theta := thetas[g]
 		var won total
 		for t, x := range xs {
 			won.add(min(theta, w.caps[t]) * x)
@@ -133,7 +140,7 @@ func (b *Bets) add(x float64, coefs []float64, sum, most float64) {
 	var logE [bets]float64
 	last, cost := math.NaN(), 0.0
 	for g := range b.wealth {
-		theta := min(bet(g), most)
+		theta := min(thetas[g], most)
 		if theta != last { // bets beyond the cap are one bet
 			last, cost = theta, centred(b.law, theta, b.mean*sum, coefs)
 		}

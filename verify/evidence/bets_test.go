@@ -117,7 +117,7 @@ func TestBetsLoseLittle(t *testing.T) {
 
 // TestEverReaching: under the null e ever reaches 1/α in a share of at most α of
 // runs, with coefficients that react to what was seen so as to win (double up
-// after a loss). 10,000 runs of up to 16 weighted or 40 single scores; the limit is α plus 4.75 standard
+// after a loss). 10,000 runs of up to 16 weighted or 30 single scores; the limit is α plus 4.75 standard
 // errors, a false alarm of 1e-6.
 func TestEverReaching(t *testing.T) {
 	const runs, alpha = 10000, 0.05
@@ -151,7 +151,7 @@ func TestEverReaching(t *testing.T) {
 			for stop, rejected := false, false; !stop; {
 				s.draw(rng, scores[:1])
 				require.NoError(t, p.Add(scores[0]))
-				stop, rejected, err = p.Stopped(alpha, 40)
+				stop, rejected, err = p.Stopped(alpha, 30)
 				require.NoError(t, err)
 				if rejected {
 					reachedHard++
@@ -178,6 +178,39 @@ func TestBetsOnWhatIsSeenAreWrong(t *testing.T) {
 		require.NoError(t, b.Add(a*(s-1), []float64{a}))
 	}
 	assert.Greater(t, b.LogE(), 20.0)
+}
+
+func TestProcess(t *testing.T) {
+	rng := rand.New(rand.NewPCG(24, 1))
+	for _, s := range sources(t) {
+		p, err := evidence.NewProcess(s.law)
+		require.NoError(t, err)
+		scores, most, sum := make([]float64, 1), 0.0, 0.0
+		for n := int64(1); n <= 60; n++ {
+			s.draw(rng, scores)
+			require.NoError(t, p.Add(scores[0]))
+			sum += scores[0]
+			assert.InDelta(t, s.law.LogE(sum, n), p.LogE(), 1e-9, "%v", s.law)
+			most = max(most, p.LogE())
+			assert.Equal(t, most, p.LogMax())
+			assert.Equal(t, n, p.N())
+			assert.InDelta(t, sum, p.Sum(), 1e-12)
+		}
+		before := p.LogE()
+		for _, score := range []float64{nan, inf, -inf} {
+			assert.ErrorContains(t, p.Add(score), "want a finite number")
+		}
+		assert.ErrorContains(t, p.Add(-0.5), "evidence: score is -0.5, which "+s.law.String()+" cannot have")
+		assert.Equal(t, before, p.LogE())
+		assert.Equal(t, int64(60), p.N())
+	}
+	p, err := evidence.NewProcess(bernoulli(t, 0.25))
+	require.NoError(t, err)
+	assert.EqualError(t, p.Add(2), "evidence: score is 2, which Bernoulli(0.25) cannot have")
+	shared, err := tail.FixedList(10, 40)
+	require.NoError(t, err)
+	_, err = evidence.NewProcess(shared)
+	assert.ErrorContains(t, err, "shared by different windows")
 }
 
 func BenchmarkWeighted(b *testing.B) {

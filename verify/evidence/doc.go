@@ -2,12 +2,18 @@
 // numbers out. It knows no texts, marks, keys or models.
 //
 //   - [Product], [Average] and [LogPOfE] combine e-values.
+//   - [Weighted] is the law of sums that weigh many tokens a position, with bets
+//     that hold in reading; [Process], [Bets] and [Replay] are e-values that run
+//     along and may stop at any time.
+//   - [HigherCriticism] looks for a mark that few tokens carry.
 //   - [Family] corrects many tests at once: Holm's step-down and Bonferroni's
-//     bound, with the tests that failed, were void or never ran counted.
+//     bound, with the tests that failed, were void or never ran counted;
+//     Meinshausen's rule for trees of keys; e-BH for maps.
 //   - [Decoys] compares a statistic with the same statistic under keys that
 //     nothing was made with, and says when the null law does not hold.
-//   - [SampleSize], [Detectable] and [Power] tell tokens, effects and chances of
-//     success apart; [Critical] says whether a test can reach its level at all.
+//   - [Design] plans: tokens, effects, doses and chances of success from each
+//     other, by [Tokens], [Detectable] and [Power]; [MeasuredEffects] are those of
+//     a real student. [Critical] says whether a test can reach its level at all.
 //
 // Every probability and every e-value is a natural logarithm, in nats. ln p = 0
 // is no evidence. NaN counts against the claim.

@@ -12,8 +12,9 @@ import (
 // law of this kind is a martingale's value. It is for one goroutine.
 type Process struct {
 	running
-	law tail.Law
-	sum total
+	law     tail.Law
+	bounded bool // scores have a largest
+	sum     total
 }
 
 // NewProcess returns a process before the first score, e = 1. An error names a law
@@ -24,7 +25,8 @@ func NewProcess(law tail.Law) (*Process, error) {
 	if err := checkWindows(law); err != nil {
 		return nil, err
 	}
-	return &Process{law: law}, nil
+	_, hi := law.Domain()
+	return &Process{law: law, bounded: math.IsInf(hi, 1)}, nil
 }
 
 // Add takes one more score. An error names a score that is not finite, or one that
@@ -33,7 +35,7 @@ func (p *Process) Add(score float64) error {
 	if math.IsNaN(score) || math.IsInf(score, 0) {
 		return fmt.Errorf("evidence: score is %v, want a finite number", score)
 	}
-	if math.IsInf(p.law.LogE(score, 1), -1) {
+	if score < 0 || p.bounded && math.IsInf(p.law.LogTail(score, 1), -1) {
 		return fmt.Errorf("evidence: score is %v, which %v cannot have", score, p.law)
 	}
 	p.sum.add(score)
