@@ -1,0 +1,348 @@
+package tokenizer
+
+import (
+	"unicode/utf8"
+
+	"github.com/dyetrace/dyetrace/verify/tokenizer/internal/unidata"
+)
+
+// A splitter cuts text into the words that are encoded by themselves. It is the
+// hand-written form of one of the known regular expressions, with the library's
+// way of applying it: again and again from where the last match ended. Every one
+// of them matches at every position, so words follow one another without gaps.
+type splitter struct {
+	pattern pattern
+	digits  digits
+	group   int // the most digits in a word, for patterns that count them
+	kinds   *kinds
+}
+
+// A pattern is a family of regular expressions.
+type pattern uint8
+
+const (
+	patternGPT2     pattern = iota // ByteLevel with use_regex
+	patternCL100K                  // Llama 3, Qwen 2 and 3
+	patternO200K                   // GPT-4o, gpt-oss, Llama 4
+	patternCaseless                // o200k without contractions: Mistral's Tekken
+)
+
+// digits is what the Digits pre-tokenizer, if there is one, does before.
+type digits uint8
+
+const (
+	digitsTogether digits = iota // there is none
+	digitsOne                    // each digit is a piece
+	digitsRuns                   // each run of digits is a piece
+)
+
+// Kinds of characters, a bit each.
+const (
+	upper  = 1 << iota // Lu, Lt
+	lower              // Ll
+	either             // Lm, Lo
+	mark
+	number
+	space
+	other
+
+	letter = upper | lower | either
+	caps   = upper | either | mark // what o200k takes for the head of a word
+	small  = lower | either | mark // … and for its tail
+)
+
+type kinds struct {
+	ascii [utf8.RuneSelf]uint8
+	of    [unidata.Control + 1]uint8 // by category
+	table *unidata.Table
+}
+
+func newKinds(table *unidata.Table) *kinds {
+	k := &kinds{table: table}
+	for c := range k.of {
+		switch in := func(set uint32) bool { return 1<<c&set != 0 }; {
+		case in(1<<unidata.Lu | 1<<unidata.Lt):
+			k.of[c] = upper
+		case in(1 << unidata.Ll):
+			k.of[c] = lower
+		case in(unidata.Letter):
+			k.of[c] = either
+		case in(unidata.Mark):
+			k.of[c] = mark
+		case in(unidata.Number):
+			k.of[c] = number
+		case in(unidata.Space):
+			k.of[c] = space
+		default:
+			k.of[c] = other
+		}
+	}
+	for c := range k.ascii {
+		k.ascii[c] = k.of[table.Category(rune(c))]
+	}
+	return k
+}
+
+// at returns the kind and the width of the character at s[i:]. A byte that is not
+// UTF-8 is a character of kind other.
+func (k *kinds) at(s string, i int) (kind uint8, width int) {
+	if c := s[i]; c < utf8.RuneSelf {
+		return k.ascii[c], 1
+	}
+	return k.wide(s, i)
+}
+
+func (k *kinds) wide(s string, i int) (kind uint8, width int) {
+	r, n := utf8.DecodeRuneInString(s[i:])
+	return k.of[k.table.Category(r)], n
+}
+
+// run returns the end of the run of these kinds that begins at i.
+func (k *kinds) run(s string, i int, kinds uint8) int {
+	for i < len(s) {
+		if c := s[i]; c < utf8.RuneSelf {
+			if k.ascii[c]&kinds == 0 {
+				return i
+			}
+			i++
+			continue
+		}
+		kind, n := k.wide(s, i)
+		if kind&kinds == 0 {
+			return i
+		}
+		i += n
+	}
+	return i
+}
+
+// piece returns the end of the piece that Digits cuts at i.
+func (w *splitter) piece(s string, i int) int {
+	kind, n := w.kinds.at(s, i)
+	switch {
+	case kind != number:
+		return w.kinds.run(s, i, ^uint8(number))
+	case w.digits == digitsOne:
+		return i + n
+	default:
+		return w.kinds.run(s, i, number)
+	}
+}
+
+// next returns the end of the word that begins at i, which is less than len(s).
+func (w *splitter) next(s string, i int) int {
+	switch w.pattern {
+	case patternGPT2:
+		return w.gpt2(s, i)
+	case patternCL100K:
+		return w.cl100k(s, i)
+	default:
+		return w.o200k(s, i)
+	}
+}
+
+// gpt2 is
+//
+//	's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
+func (w *splitter) gpt2(s string, i int) int {
+	k := w.kinds
+	first := i
+	switch s[i] {
+	case '\'':
+		if n := contraction(s[i:], false); n > 0 {
+			return i + n
+		}
+	case ' ':
+		if i++; i == len(s) {
+			return i
+		}
+	}
+	switch kind, n := k.at(s, i); {
+	case kind&letter != 0:
+		return k.run(s, i+n, letter)
+	case kind == number:
+		return k.run(s, i+n, number)
+	case kind != space:
+		return k.run(s, i+n, mark|other)
+	}
+	return w.blank(s, first)
+}
+
+// cl100k is, where group is 3,
+//
+//	(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+
+func (w *splitter) cl100k(s string, i int) int {
+	k := w.kinds
+	if s[i] == '\'' {
+		if n := contraction(s[i:], true); n > 0 {
+			return i + n
+		}
+	}
+	kind, n := k.at(s, i)
+	switch {
+	case kind&letter != 0:
+		return k.run(s, i+n, letter)
+	case kind == number:
+		return w.number(s, i)
+	case s[i] != '\r' && s[i] != '\n':
+		if end := k.run(s, i+n, letter); end > i+n {
+			return end
+		}
+	}
+	return w.rest(s, i, kind, n, false)
+}
+
+// o200k is, where group is 3 and U stands for \p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}, L for
+// \p{Ll}\p{Lm}\p{Lo}\p{M} and C for (?i:'s|'t|'re|'ve|'m|'ll|'d),
+//
+//	[^\r\n\p{L}\p{N}]?[U]*[L]+C?|[^\r\n\p{L}\p{N}]?[U]+[L]*C?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+
+//
+// and, for patternCaseless, the same without C.
+func (w *splitter) o200k(s string, i int) int {
+	kind, n := w.kinds.at(s, i)
+	prefix := kind&(letter|number) == 0 && s[i] != '\r' && s[i] != '\n'
+	for _, tail := range []bool{true, false} {
+		if prefix {
+			if end := w.cased(s, i+n, tail); end > 0 {
+				return end
+			}
+		}
+		if kind&(letter|mark) != 0 {
+			if end := w.cased(s, i, tail); end > 0 {
+				return end
+			}
+		}
+	}
+	if kind == number {
+		return w.number(s, i)
+	}
+	return w.rest(s, i, kind, n, true)
+}
+
+// cased returns the end of [U]*[L]+C? at i, or, where there need be no tail, of
+// [U]+[L]*C?; 0 if there is no match.
+func (w *splitter) cased(s string, i int, tail bool) int {
+	k := w.kinds
+	head := k.run(s, i, caps)
+	end := k.run(s, head, small)
+	if tail && end == head {
+		// The head gives back characters until one can be the tail.
+		for {
+			if end == i {
+				return 0
+			}
+			r, n := utf8.DecodeLastRuneInString(s[i:end])
+			if k.of[k.table.Category(r)]&small != 0 {
+				break
+			}
+			end -= n
+		}
+	}
+	if !tail && head == i {
+		return 0
+	}
+	if w.pattern == patternO200K && end < len(s) && s[end] == '\'' {
+		end += contraction(s[end:], true)
+	}
+	return end
+}
+
+// number is \p{N}{1,group}.
+func (w *splitter) number(s string, i int) int {
+	for range w.group {
+		if i == len(s) {
+			break
+		}
+		kind, n := w.kinds.at(s, i)
+		if kind != number {
+			break
+		}
+		i += n
+	}
+	return i
+}
+
+// rest is what cl100k and o200k say of characters that are not of words, of which
+// the first is of this kind and width:
+//
+//	?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+
+//
+// where / is only in o200k.
+func (w *splitter) rest(s string, i int, kind uint8, width int, slash bool) int {
+	k := w.kinds
+	end := i
+	if kind != space {
+		end = k.run(s, i+width, mark|other)
+	} else if s[i] == ' ' {
+		end = k.run(s, i+1, mark|other)
+		if end == i+1 {
+			end = i
+		}
+	}
+	if end > i {
+		for end < len(s) && (s[end] == '\r' || s[end] == '\n' || slash && s[end] == '/') {
+			end++
+		}
+		return end
+	}
+	end = k.run(s, i, space)
+	for j := end; j > i; j-- {
+		if s[j-1] == '\r' || s[j-1] == '\n' {
+			return j
+		}
+	}
+	return w.blankTo(s, i, end)
+}
+
+// blank is \s+(?!\S)|\s+: all of a run of white space but its last character,
+// unless the run ends the text or has no other.
+func (w *splitter) blank(s string, i int) int {
+	return w.blankTo(s, i, w.kinds.run(s, i, space))
+}
+
+func (w *splitter) blankTo(s string, i, end int) int {
+	if end == len(s) {
+		return end
+	}
+	_, n := utf8.DecodeLastRuneInString(s[i:end])
+	if end-n > i {
+		return end - n
+	}
+	return end
+}
+
+// contraction returns the length of one of 's 't 're 've 'm 'll 'd at the begin of
+// s, which begins with the apostrophe, or 0; with fold in any case, and then 'ſ is
+// one, which folds to 's.
+func contraction(s string, fold bool) int {
+	if len(s) < 2 {
+		return 0
+	}
+	c, n := s[1], byte(0)
+	if fold {
+		if len(s) > 2 && s[1:3] == "ſ" {
+			return 3
+		}
+		c |= 0x20
+	}
+	switch c {
+	case 's', 't', 'm', 'd':
+		return 2
+	case 'r', 'v':
+		n = 'e'
+	case 'l':
+		n = 'l'
+	default:
+		return 0
+	}
+	if len(s) < 3 {
+		return 0
+	}
+	if c = s[2]; fold {
+		c |= 0x20
+	}
+	if c == n {
+		return 3
+	}
+	return 0
+}
