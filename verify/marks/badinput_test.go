@@ -117,6 +117,8 @@ func TestParseRefuses(t *testing.T) {
 		{"synthid given table", `"bYgA"`, `"b4gA"`, "marks: synthid: SHA-256 of the sampling table is"},
 		{"synthid given table", `"sampling_table_size":20`, `"sampling_table_size":25`, "marks: synthid: sampling_table has 3 bytes, want one for each 8 of 25 entries"},
 		{"synthid given table", `"sampling_table_size":20`, `"sampling_table_size":-20`, "marks: synthid: sampling_table has 3 bytes, want one for each 8 of -20 entries"},
+		{"synthid given table", `20,"skip_first_ngram_calls":false,"num_leaves":2,"sampling_table":"bYgA"`, `-8,"skip_first_ngram_calls":false,"num_leaves":2,"sampling_table":""`,
+			"marks: synthid: sampling_table has 0 bytes, want one for each 8 of -8 entries"},
 		{"synthid given table", `"sampling_table_sha256":"`, `"sampling_table_sha256":"00`, "marks: synthid: SHA-256 of the sampling table is"},
 		{"hf synthid default", `"ngram_len":5`, `"ngram_len":0`, "marks: transformers: ngram_len is missing, want 2 to 65"},
 		{"hf synthid default", `"layers":3`, `"layers":1025`, "marks: transformers/synthid: layers are 1025, want 1 to 1024"},
@@ -256,6 +258,58 @@ func TestDerivedKeyB(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, a.ID(), b.ID())
 	sameResults(t, "key B", a, b, write(t, a, 100))
+}
+
+// A table of a megabyte is not printed.
+func TestLongSpecs(t *testing.T) {
+	s, err := marks.Of(synthid.Config{Keys: synthid.NewKeys(1), SamplingTable: sampleTable(1 << 20), SamplingTableSize: 1 << 20})
+	require.NoError(t, err)
+	assert.Less(t, len(s.String()), 600)
+	line, err := s.Encode()
+	require.NoError(t, err)
+	assert.Greater(t, len(line), 1<<17)
+	_, err = marks.Parse(line)
+	require.NoError(t, err)
+	_, err = marks.Parse([]byte(strings.Replace(string(line), `"num_leaves":2,`, ``, 1)))
+	require.ErrorContains(t, err, "marks: config of synthid is not in canonical form, want")
+	assert.Less(t, len(err.Error()), 600)
+}
+
+// FuzzConfig is FuzzParse behind the frame of a spec, with the secret's form known.
+func FuzzConfig(f *testing.F) {
+	for _, x := range samples(f) {
+		f.Add(x.spec.Engine(), x.want, 1+strings.Count(x.spec.KeyID(), "+"))
+	}
+	f.Fuzz(func(t *testing.T, engine, config string, integers int) {
+		var spec marks.Spec
+		for _, id := range []string{testKey(t, 1).ID().String(), "0123456789abcdef", "0123456789abcdef+0123456789abcdef"} {
+			for _, layout := range []string{"", `"layout_id":"` + testKey(t, 2).ID().String() + `",`} {
+				s, err := marks.Parse([]byte(`{"schema":"dyetrace/mark/1","engine":"` + engine + `","key_id":"` + id + `",` + layout + `"config":` + config + "}\n"))
+				if err == nil {
+					require.True(t, spec.IsZero(), "two forms of the names are accepted")
+					spec = s
+				}
+			}
+		}
+		if spec.IsZero() {
+			return
+		}
+		id, err := spec.MarkID()
+		require.NoError(t, err)
+		require.Contains(t, id, " key="+spec.KeyID())
+		if integers < 1 || integers > 1024 {
+			integers = 1
+		}
+		for _, secret := range []marks.Secret{
+			marks.KeySecret(testKey(t, 1), keys.Key{}), marks.KeySecret(testKey(t, 1), testKey(t, 2)), marks.IntegerSecret(make([]int, integers)...),
+		} {
+			if w, err := spec.Build(secret); err == nil {
+				require.Equal(t, id, w.ID())
+				_, err := w.Detect(watermark.Text{Tokens: []watermark.Token{1, 2, 3, 4, 5, 6}})
+				require.NoError(t, err)
+			}
+		}
+	})
 }
 
 // FuzzParse asks that what is read is written as it was, and that its mark can be made

@@ -216,7 +216,7 @@ func spelledOut(c json.Marshaler, b any) error {
 }
 
 const (
-	maxVocab = 1 << 22  // four times the largest in use; its lists take 80 MB
+	maxVocab = 1 << 22  // four times the largest in use; its green lists take 80 MB
 	maxCache = 64 << 20 // bytes
 )
 

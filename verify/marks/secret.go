@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"strconv"
-	"strings"
 
 	"github.com/dyetrace/dyetrace/verify/internal/canon"
 	"github.com/dyetrace/dyetrace/watermark/keys"
@@ -189,14 +188,13 @@ func isInteger(text string) bool {
 	return err == nil && strconv.FormatInt(n, 10) == text
 }
 
-// fault returns what may be said of a decoder's error, which can quote a number.
+// fault returns what may be said of a decoder's error, which can quote what it read.
 func fault(err error) string {
 	var wrong *json.UnmarshalTypeError
 	var syntax *json.SyntaxError
 	switch {
 	case errors.As(err, &wrong):
-		what, _, _ := strings.Cut(wrong.Value, " ")
-		return fmt.Sprintf("%q holds a JSON %s, want text forms of keys", wrong.Field, what)
+		return fmt.Sprintf("%q holds another JSON type than the text forms of keys", wrong.Field)
 	case errors.As(err, &syntax):
 		return fmt.Sprintf("not JSON at byte %d", syntax.Offset)
 	}

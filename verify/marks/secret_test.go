@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/dyetrace/dyetrace/verify/internal/canon"
 	"github.com/dyetrace/dyetrace/verify/marks"
 	"github.com/dyetrace/dyetrace/watermark"
 	"github.com/dyetrace/dyetrace/watermark/keys"
@@ -74,9 +75,9 @@ func TestParseSecretRefuses(t *testing.T) {
 		{`,"key":"` + k[:40] + `"`, "marks: key of the secret: keys: secret key has 23 characters after its prefix, want 64: it was cut short"},
 		{`,"key":"` + k + `","layout":"x"`, "marks: layout key of the secret: keys: text is something else, want a secret key"},
 		{`,"key":"` + k + `","more":1`, `marks: secret: json: unknown field "more"`},
-		{`,"key":12345678`, `marks: secret: "key" holds a JSON number, want text forms of keys`},
-		{`,"integers":[` + number + `]`, `marks: secret: "integers" holds a JSON number, want text forms of keys`},
-		{`,"integers":"` + number + `"`, `marks: secret: "integers" holds a JSON string, want text forms of keys`},
+		{`,"key":12345678`, `marks: secret: "key" holds another JSON type than the text forms of keys`},
+		{`,"integers":[` + number + `]`, `marks: secret: "integers" holds another JSON type than the text forms of keys`},
+		{`,"integers":"` + number + `"`, `marks: secret: "integers" holds another JSON type than the text forms of keys`},
 		{`,"integers":[]`, "marks: secret: not in canonical form"},
 		{`,"integers":["1"],"integers":["2"]`, "marks: secret: not in canonical form"},
 		{`,"integers":[ "1"]`, "marks: secret: not in canonical form"},
@@ -111,7 +112,7 @@ func TestParseSecretRefuses(t *testing.T) {
 		"":            "marks: secret does not end with a newline: cut off",
 		"{}":          "marks: secret does not end with a newline: cut off",
 		"{}\n":        `marks: secret has schema "", want "dyetrace/mark-secret/1"`,
-		number + "\n": `marks: secret: "" holds a JSON number, want text forms of keys`,
+		number + "\n": `marks: secret: "" holds another JSON type than the text forms of keys`,
 		k + "\n":      "marks: secret: not JSON at byte 1",
 		string(spec):  `marks: secret has schema "dyetrace/mark/1", want "dyetrace/mark-secret/1"`,
 	} {
@@ -164,6 +165,36 @@ func TestRedacted(t *testing.T) {
 	}
 	assert.Contains(t, text, "redacted:2 integers")
 	assert.Contains(t, text, a.String())
+}
+
+// Spec and secret are parts of a canonical file of somebody else, or absent in it.
+func TestInsideAnotherFile(t *testing.T) {
+	type file struct {
+		Spec   marks.Spec     `json:"spec,omitzero"`
+		Secret marks.Revealed `json:"secret,omitzero"`
+	}
+	for _, x := range samples(t) {
+		data, err := canon.Encode(file{x.spec, marks.Revealed{Secret: x.secret}})
+		require.NoError(t, err)
+		var f file
+		require.NoError(t, canon.Decode(data, &f))
+		assert.True(t, f.Spec == x.spec)
+		w, err := f.Spec.Build(f.Secret.Secret)
+		require.NoError(t, err)
+		assert.Equal(t, x.mark.ID(), w.ID())
+		for _, other := range []string{`"config": {`, `"config":{ `} {
+			assert.ErrorContains(t, canon.Decode(bytes.Replace(data, []byte(`"config":{`), []byte(other), 1), &f), "marks: ")
+		}
+		f = file{}
+		assert.ErrorContains(t, canon.Decode(bytes.Replace(data, []byte(`mark-secret/1`), []byte(`mark-secret/2`), 1), &f),
+			`marks: secret has schema "dyetrace/mark-secret/2", want "dyetrace/mark-secret/1"`)
+		assert.True(t, f.Secret.IsZero())
+	}
+	data, err := canon.Encode(file{})
+	require.NoError(t, err)
+	assert.Equal(t, `{}`, string(data))
+	_, err = json.Marshal(struct{ Spec marks.Spec }{})
+	assert.ErrorContains(t, err, "marks: the zero Spec describes no mark")
 }
 
 // FuzzParseSecret asks that what is read is revealed as it was.

@@ -38,8 +38,8 @@ type specFile struct {
 // Parse reads what [Spec.Encode] returns and refuses everything else: an unknown
 // engine, field or schema, a configuration that the engine refuses, with its error,
 // another form of the same contents. It makes the mark once, with integers and keys
-// of no meaning, and so can take the memory that the mark needs, at most some
-// 200 MB.
+// of no meaning, and so takes the memory that the mark needs, at most some
+// 100 MB.
 func Parse(data []byte) (Spec, error) {
 	if len(data) == 0 || data[len(data)-1] != '\n' {
 		return Spec{}, errors.New("marks: spec does not end with a newline: cut off")
