@@ -163,7 +163,7 @@ func TestHigherCriticismStatisticIsNaive(t *testing.T) {
 func TestHigherCriticismIsCalibrated(t *testing.T) {
 	const runs = 2000
 	rng := rand.New(rand.NewPCG(32, 1))
-	for k, s := range sources(t) {
+	for k, s := range sources(t)[:4] {
 		count := map[float64]int{0.1: 0, 0.01: 0}
 		scores := make([]float64, 40)
 		for range runs {

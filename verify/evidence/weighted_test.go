@@ -18,12 +18,6 @@ type source struct {
 	draw func(rng *rand.Rand, dst []float64)
 }
 
-func law(t testing.TB, l tail.Law, err error) tail.Law {
-	t.Helper()
-	require.NoError(t, err)
-	return l
-}
-
 // sources are the null laws of all marks in use.
 func sources(t testing.TB) []source {
 	each := func(one func(*rand.Rand) float64) func(*rand.Rand, []float64) {
