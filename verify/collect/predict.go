@@ -53,7 +53,9 @@ type Prediction struct {
 	// IDs are the tokens that the suspect finds most likely, as many as
 	// [Want.Top], the most likely first, ties by id. A suspect with other
 	// tokens lists the most likely among those that are tokens of the marked
-	// model. A service that adds the passage's own token beyond those that were
+	// model, and fewer if it shows no more; where it predicts nothing, as
+	// after part of a character that it cannot be sent, none. How many depends
+	// on what comes before the position only. A service that adds the passage's own token beyond those that were
 	// asked for shows which it is: the addition is dropped before it gets here.
 	IDs []int32 `json:"i,omitempty"`
 	// LogProbs are ln p of IDs: finite, at most 0, Σ exp ≤ 1 + 1e-3, for

@@ -153,8 +153,8 @@ func TestBadPredictions(t *testing.T) {
 	}
 	many[39] = 38
 	for want, p := range map[string]collect.Prediction{
-		"lists 4 tokens, want 3":                                      top([]int32{1, 2, 3, 4}, -1, -2, -3, -4),
-		"lists 2 tokens, want 3":                                      top([]int32{1, 2}, -1, -2),
+		"lists 4 tokens, want at most 3":                              top([]int32{1, 2, 3, 4}, -1, -2, -3, -4),
+		"lists 0 tokens with 1 log-probabilities":                     top(nil, -1),
 		"lists 3 tokens with 2 log-probabilities":                     top([]int32{1, 2, 3}, -1, -2),
 		"token 1 of the list is -1, want at least 0":                  top([]int32{1, -1, 3}, -1, -2, -3),
 		"token 7 is listed twice":                                     top([]int32{7, 1, 7}, -1, -2, -3),

@@ -48,7 +48,7 @@ func TestReadTranscriptRefusesReadings(t *testing.T) {
 		"negative":      {0, `"readings":4`, `"readings":-4`, "transcript has 2 prompts and -4 readings, want at least 1 of either"},
 		"no want":       {0, `,"want":{"argmax":true,"top":4}`, ``, "transcript wants nothing of its passages"},
 		"empty want":    {0, `"want":{"argmax":true,"top":4}`, `"want":{}`, "transcript wants nothing and says so"},
-		"top":           {0, `"top":4`, `"top":5`, "line 7 of the transcript: prediction at position 0: lists 4 tokens, want 5"},
+		"top":           {0, `"top":4`, `"top":3`, "line 7 of the transcript: prediction at position 0: lists 4 tokens, want at most 3"},
 		"argmax":        {0, `"argmax":true,`, ``, "it was not asked for"},
 		"no reference":  {0, `,"reference":true`, ``, "prediction at position 0: has 4 figures of a reference, want none"},
 		"span":          {0, `"span":2`, `"span":-2`, "transcript has spans of -2 positions"},

@@ -99,24 +99,3 @@ func TestSeal(t *testing.T) {
 		assert.ErrorContains(t, err, want)
 	}
 }
-
-// What is accepted is written back byte for byte.
-func FuzzReadTranscript(f *testing.F) {
-	t := &collect.Transcript{Plan: digest(1), Suspect: "s", Prompts: []collect.Exchange{
-		{Stage: collect.Prompts, Question: "q", Status: collect.Complete, Text: "\xff", Asked: 2, Unreached: []string{"interrupted"}}}}
-	var b bytes.Buffer
-	if _, err := t.WriteTo(&b); err != nil {
-		f.Fatal(err)
-	}
-	f.Add(b.Bytes())
-	f.Fuzz(func(t *testing.T, data []byte) {
-		got, err := collect.ReadTranscript(bytes.NewReader(data))
-		if err != nil {
-			return
-		}
-		var b bytes.Buffer
-		_, err = got.WriteTo(&b)
-		require.NoError(t, err)
-		require.Equal(t, string(data), b.String())
-	})
-}
