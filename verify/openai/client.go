@@ -172,7 +172,7 @@ func (c *Client) looksRight(path string, res *http.Response, data []byte) error 
 	}
 	var syntax *json.SyntaxError
 	where := "it ends too soon"
-	if errors.As(json.Unmarshal(data, new(any)), &syntax) && syntax.Offset < int64(len(data)) {
+	if err := json.Unmarshal(data, new(any)); errors.As(err, &syntax) && syntax.Error() != "unexpected end of JSON input" {
 		where = fmt.Sprintf("%v at byte %d", syntax, syntax.Offset)
 	}
 	return c.hidden(fmt.Errorf("openai: %s: answer of type %q is not JSON (%s): %q", path, c.brief(kind), where, c.brief(string(data))))

@@ -6,22 +6,34 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/dyetrace/dyetrace/verify/collect"
 )
 
+// A listed position is what a suspect expects there: a list, and the token that
+// it finds most likely. The zero list is that of a position without a prediction.
+type listed struct {
+	list   ranked
+	argmax int32
+}
+
 // lists returns the list of at least m tokens, fewer where the server has fewer,
-// of each position; nil where there is no prediction.
-func (s *session) lists(m int) ([]ranked, error) {
+// of each position.
+func (s *session) lists(m int) ([]listed, error) {
+	out := make([]listed, s.q.End-s.q.Begin)
+	for i := range out {
+		out[i].argmax = collect.NoToken
+	}
 	if s.c.cfg.Reading.Whole == Separate {
-		out := make([]ranked, s.q.End-s.q.Begin)
 		return out, s.separate(s.positions(), m, out)
 	}
-	return s.whole(m)
+	return out, s.whole(m, out)
 }
 
 // separate fills in the lists of positions, each from a request of its own or a
 // place of its own in a batch. The temperature is 0, so that the token that is
 // generated, which some servers list in place of the last, is the most likely.
-func (s *session) separate(positions []int, m int, out []ranked) error {
+func (s *session) separate(positions []int, m int, out []listed) error {
 	return s.each(positions, 0, m, func(p int, ch *choice) error {
 		text, err := ch.said()
 		if err != nil {
@@ -38,8 +50,14 @@ func (s *session) separate(positions []int, m int, out []ranked) error {
 		if err != nil {
 			return err
 		}
+		x := &out[p-s.q.Begin]
 		// What is added here is the suspect's token, not the passage's.
-		out[p-s.q.Begin], _, err = l.settle(m)
+		if x.list, _, err = l.settle(m); err != nil {
+			return err
+		}
+		if x.argmax = x.list.top(); !x.list.named() {
+			x.argmax, err = s.c.generated(ch)
+		}
 		return err
 	})
 }
@@ -52,42 +70,42 @@ const spare = 5
 // whole reads all positions in one request and those that it leaves unsure
 // separately, as it does the last: a server that has the list of the position
 // after it shows what follows the passage's own token, and that is no
-// prediction of it.
-func (s *session) whole(m int) ([]ranked, error) {
-	out := make([]ranked, s.q.End-s.q.Begin)
+// prediction of it. If the most likely token is asked for, those whose list has
+// tokens that are not the marked model's are asked for again too: a server may
+// show several as one, with the ln p of any.
+func (s *session) whole(m int, out []listed) error {
 	begin := s.q.Begin
 	if begin == 0 && len(s.q.Passage.Prompt) == 0 {
 		begin = 1 // no server has a list before the first token
 	}
 	if begin >= s.q.End {
-		return out, nil
+		return nil
 	}
 	m = max(m, min(spare, s.c.cfg.Reading.Top))
 	listings, err := s.echo(begin, m)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	var again []int
 	for i, l := range listings {
 		p := begin + i
 		list, unsure, err := l.settle(m)
 		if err != nil {
-			return nil, fmt.Errorf("openai: position %d: %w", p, err)
+			return fmt.Errorf("openai: position %d: %w", p, err)
 		}
-		if unsure || p == s.q.End-1 {
+		if unsure || p == s.q.End-1 || s.q.Want.Argmax && !list.named() {
 			again = append(again, p)
 			continue
 		}
-		out[p-s.q.Begin] = list
+		out[p-s.q.Begin] = listed{list, list.top()}
 	}
 	if err := s.separate(again, m, out); err != nil {
-		return nil, err
+		return err
 	}
-	last, echoed := out[len(out)-1], listings[len(listings)-1].ranked
-	if !alike(last, echoed) {
-		return nil, fmt.Errorf("openai: position %d: the list that came with the whole passage is not the one after its prefix: read with Whole %q", s.q.End-1, Separate)
+	if last := listings[len(listings)-1].ranked; !alike(out[len(out)-1].list, last) {
+		return fmt.Errorf("openai: position %d: the list that came with the whole passage is not the one after its prefix: read with Whole %q", s.q.End-1, Separate)
 	}
-	return out, nil
+	return nil
 }
 
 // alike reports whether two lists may be one position's: rounding moves the

@@ -33,6 +33,11 @@ func (r ranked) top() int32 {
 	return r[0].id
 }
 
+// named reports whether all of the list are tokens of the marked model.
+func (r ranked) named() bool {
+	return !slices.ContainsFunc(r, func(e entry) bool { return e.id == collect.NoToken })
+}
+
 // cut returns the m most likely of those that are tokens of the marked model. A
 // token that the suspect can write in several ways is listed once, with the most
 // likely.

@@ -54,9 +54,9 @@ func (r reader) Predict(ctx context.Context, q collect.Reading) (collect.Predict
 		}
 		for i, l := range lists {
 			if q.Want.Argmax {
-				at[i].Argmax = l.top()
+				at[i].Argmax = l.argmax
 			}
-			at[i].IDs, at[i].LogProbs = l.cut(q.Want.Top)
+			at[i].IDs, at[i].LogProbs = l.list.cut(q.Want.Top)
 		}
 	case q.Want.Argmax:
 		tokens, err := s.generate(0)
@@ -93,8 +93,9 @@ func (r reader) Rescore(ctx context.Context, q collect.Reading, ids [][]int32) (
 		return nil, err
 	}
 	out := make([][]float64, len(ids))
-	for i, l := range lists {
+	for i := range lists {
 		var beyond float64
+		l := lists[i].list
 		if len(l) > 0 {
 			beyond = l[len(l)-1].logProb
 		}
