@@ -31,8 +31,10 @@ func newThetas() (thetas [bets]float64) {
 //
 //	ln e = ln mean_θ exp Σ_t [θ_t x_t − K_t(θ_t)],   θ_t = min(θ, h_t/2),
 //
-// over the fixed θ of the package, h_t being the end of the domain of K_t: for
-// Gumbel scores 1/max_v a_tv. As a_t alone decides θ_t, this holds in reading
+// over θ = 2^−12, 2^−11.5, … 2^3, h_t being the end of the domain of K_t: for
+// Gumbel scores 1/max_v a_tv. (Where scores are bounded θ_t max_v |a_tv| is at most
+// 300.) The grid is made for coefficients of about 1, such as differences of
+// roots of probabilities: scale others. As a_t alone decides θ_t, this holds in reading
 // too, where a_t depends on what came before, and wherever one stops. Any number
 // of terms up to Len may be given, from the first on. −Inf for a term that is NaN
 // or for too many. The first call for all of the terms takes 31 passes, later ones
@@ -125,14 +127,14 @@ func NewBets(law tail.Law) (*Bets, error) {
 // coefficient that is not finite; e is then as before. One joint cumulant a bet: some
 // 6 µs for 20 Gumbel scores.
 func (b *Bets) Add(x float64, coefs []float64) error {
-	if math.IsNaN(x) || math.IsInf(x, 0) {
+	if !(math.Abs(x) <= largest*largest) {
 		return fmt.Errorf("evidence: term is %v, want a finite number", x)
 	}
 	p, err := rangeOf(b.law, coefs)
 	if err != nil {
 		return err
 	}
-	b.add(x, coefs, p.sum, p.hi/2)
+	b.add(x, coefs, p.sum, p.cap())
 	return nil
 }
 

@@ -91,7 +91,7 @@ func TestBetsAreOneProcess(t *testing.T) {
 	b, err := evidence.NewBets(tail.Exponential())
 	require.NoError(t, err)
 	assert.EqualError(t, b.Add(nan, []float64{1}), "evidence: term is NaN, want a finite number")
-	assert.EqualError(t, b.Add(1, []float64{inf}), "evidence: coefficient is +Inf, want a finite number")
+	assert.EqualError(t, b.Add(1, []float64{inf}), "evidence: coefficient is +Inf, want at most 1e+60 in size")
 	assert.Zero(t, b.N(), "an error leaves no trace")
 	shared, err := tail.FixedList(10, 40)
 	require.NoError(t, err)
@@ -100,18 +100,16 @@ func TestBetsAreOneProcess(t *testing.T) {
 }
 
 // TestBetsLoseLittle: on a real reading e is worth what Chernoff's bound is, which
-// knows the best θ: with R3 it loses 1.5 decades of 21.7; with R4 it gains, as a θ
-// of its own at each position can be beyond the end of the domain of the others.
+// knows the best θ, up to 3.4 nats and 3 %: with R3 it loses 1.5 decades of 21.7.
+// With R4 it gains 18 to 114.4, as a θ of its own at each position can be beyond the
+// end of the domain of the others.
 func TestBetsLoseLittle(t *testing.T) {
 	rows := readings(t)
-	for _, c := range []struct {
-		coefs func(reading) []float64
-		loses float64
-	}{{roots, 0}, {shares, 2}} {
-		w, xs, sum := weigh(t, rows, c.coefs)
+	for _, coefs := range []func(reading) []float64{roots, shares} {
+		w, xs, sum := weigh(t, rows, coefs)
 		e, bound := w.LogE(xs)/math.Ln10, -w.Tails(sum).Bound/math.Ln10
 		t.Logf("ln e is 10^%.1f, 1/Chernoff's bound 10^%.1f", e, bound)
-		assert.Greater(t, e, bound-c.loses)
+		assert.Greater(t, e, 0.97*bound-3.4/math.Ln10)
 	}
 }
 

@@ -47,8 +47,8 @@ type Weighted struct {
 // NewWeighted returns the law of the statistic whose position t has the
 // coefficients coefs[ends[t−1]:ends[t]] (ends[−1] being 0), one for each token
 // that is scored there. The slices are kept: they must not change any more. An
-// error names a coefficient that is not finite, an end that is out of order, a
-// statistic whose variance is 0 or not finite, or a law whose words different
+// error names a coefficient that is not finite or beyond 1e60, an end that is out of
+// order, a statistic whose variance is 0, or a law whose words different
 // windows share ([tail.Law].Joint): of weighted sums under such laws no bound is
 // known, and the test is void.
 func NewWeighted(law tail.Law, coefs []float64, ends []int) (*Weighted, error) {
@@ -67,7 +67,7 @@ func NewWeighted(law tail.Law, coefs []float64, ends []int) (*Weighted, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%w at position %d", err, t)
 		}
-		w.sums[t], w.caps[t] = r.sum, r.hi/2
+		w.sums[t], w.caps[t] = r.sum, r.cap()
 		w.lo, w.hi, w.most = max(w.lo, r.lo), min(w.hi, r.hi), max(w.most, r.most)
 		variance.add(r.variance)
 		fourth.add(r.fourth)
@@ -77,8 +77,8 @@ func NewWeighted(law tail.Law, coefs []float64, ends []int) (*Weighted, error) {
 		return nil, fmt.Errorf("evidence: positions end at coefficient %d, want %d, all of them", start, len(coefs))
 	}
 	w.variance, w.fourth = variance.value(), fourth.value()
-	if !(w.variance > 0 && w.fourth < math.Inf(1) && w.most > 0x1p-500) {
-		return nil, fmt.Errorf("evidence: variance of the weighted sum is %v, want more than 0 and finite", w.variance)
+	if !(w.variance > 1/(largest*largest)) {
+		return nil, fmt.Errorf("evidence: variance of the weighted sum is %v, want more than %v", w.variance, 1/(largest*largest))
 	}
 	return w, nil
 }
@@ -102,7 +102,19 @@ type position struct {
 	most             float64 // largest |a|
 }
 
-// rangeOf reckons a position up. An error names a coefficient that is not finite.
+// largest is the size of a coefficient up to which all powers in use are finite.
+const largest = 1e60
+
+// cap returns the largest bet: half of the way to the end of the domain, and where
+// scores are bounded not so far that rounding would decide.
+func (p position) cap() float64 {
+	if p.most == 0 {
+		return math.Inf(1)
+	}
+	return min(p.hi/2, farthest/p.most)
+}
+
+// rangeOf reckons a position up. An error names a coefficient that is none.
 func rangeOf(law tail.Law, coefs []float64) (position, error) {
 	lo, hi := law.Domain()
 	m := law.Moments()
@@ -110,8 +122,8 @@ func rangeOf(law tail.Law, coefs []float64) (position, error) {
 	squares, fourths := 0.0, 0.0
 	least, most := 0.0, 0.0
 	for _, a := range coefs {
-		if math.IsNaN(a) || math.IsInf(a, 0) {
-			return p, fmt.Errorf("evidence: coefficient is %v, want a finite number", a)
+		if !(math.Abs(a) <= largest) {
+			return p, fmt.Errorf("evidence: coefficient is %v, want at most %v in size", a, largest)
 		}
 		p.sum += a
 		squares += a * a

@@ -20,6 +20,7 @@ func (w *Weighted) Decoys(sums []float64) (Decoys, error) {
 		return Decoys{}, fmt.Errorf("evidence: no sum of %d positions has p ≤ %v: decoys cannot be compared with the null law", w.Len(), small)
 	}
 	d := Decoys{Excess: w.Excess(), Level: small, SmallAt: w.Standard(at)}
+	d.Bound = w.at(0).k2 > 1.001*w.variance // a position with more than 64 tokens of a list
 	for j, sum := range sums {
 		if math.IsNaN(sum) || math.IsInf(sum, 0) {
 			return Decoys{}, fmt.Errorf("evidence: sum of decoy %d is %v, want a finite number", j, sum)
