@@ -16,7 +16,7 @@ import (
 // bigTask are 20 passages of 500 positions, 20 tokens a position with a reference.
 func bigTask() (collect.Task, collect.Suspect) {
 	rng := rand.New(rand.NewPCG(1, 1))
-	task := collect.Task{Plan: digest(1), Want: collect.Want{Argmax: true, Top: 20}, Reference: true, Span: 100}
+	task := collect.Task{Plan: digest(1), Want: collect.Want{Top: 20}, Reference: true, Span: 100}
 	for range 20 {
 		var p collect.Passage
 		for range 500 {
@@ -35,7 +35,7 @@ func bigTask() (collect.Task, collect.Suspect) {
 	s := collect.Suspect{Name: "s", TopLogProbs: &reader{f: func(q collect.Reading, _ int) (collect.Predictions, error) {
 		var out collect.Predictions
 		for range q.End - q.Begin {
-			p := collect.Prediction{Argmax: 1, LogProbs: draw()}
+			p := collect.Prediction{LogProbs: draw()}
 			for i := range 20 {
 				p.IDs = append(p.IDs, int32(i)*7000+rng.Int32N(7000))
 			}

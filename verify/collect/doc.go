@@ -21,12 +21,13 @@
 // how likely it finds the same tokens. Passages are drawn from a frame like
 // prompts: [PassageFrame], [Frame.Sample], [ParsePassage].
 //
-// One question is one span of a passage, [Task.Span] positions of it. What comes back is checked as it comes:
-// as many predictions as positions, exactly as many tokens as were wanted, no
-// token twice, the most likely first and ties by id, log-probabilities that are
-// finite, at most 0 and of probabilities that do not exceed 1 together. An answer
-// that is otherwise failed: it is kept with what is wrong with it, never scored
-// and never asked for again.
+// One question is one span of a passage, [Task.Span] positions of it. What comes
+// back is checked as it comes: as many predictions as positions, no more tokens
+// than were wanted, none twice, the most likely first and ties by id,
+// log-probabilities that are finite, at most 0 and of probabilities that do not
+// exceed 1 together, and a most likely token that the list does not contradict. An
+// answer that is otherwise failed: it is kept with what is wrong with it, never
+// scored and never asked for again.
 //
 // # What Run does with trouble
 //

@@ -6,7 +6,7 @@ import "context"
 type Want struct {
 	Argmax bool `json:"argmax,omitempty"` // the most likely token
 	Sample bool `json:"sample,omitempty"` // one token sampled at temperature 1
-	Top    int  `json:"top,omitempty"`    // so many of the most likely tokens with ln p; 0: none
+	Top    int  `json:"top,omitempty"`    // so many of the most likely tokens, with ln p; 0: none
 }
 
 // A Reading asks for the positions [Begin, End) of a passage: position p is
@@ -47,34 +47,35 @@ type Prediction struct {
 	// Argmax is the most likely token and Sample a token sampled at
 	// temperature 1: NoToken where what was predicted is not one token of the
 	// marked model. Where they were not asked for, [Run] keeps NoToken,
-	// whatever is here.
+	// whatever is here. A list of IDs that is wanted too must not contradict
+	// Argmax.
 	Argmax int32 `json:"a"`
 	Sample int32 `json:"s"`
-	// IDs are the tokens that the suspect finds most likely, as many as
-	// [Want.Top], the most likely first, ties by id. A suspect with other
-	// tokens lists the most likely among those that are tokens of the marked
-	// model, and fewer if it shows no more; where it predicts nothing, as
-	// after part of a character that it cannot be sent, none. How many depends
-	// on what comes before the position only. A service that adds the passage's own token beyond those that were
-	// asked for shows which it is: the addition is dropped before it gets here.
+	// IDs are the tokens that the suspect finds most likely, [Want.Top] of them, the
+	// most likely first, ties by id. A suspect with other tokens lists the most
+	// likely among those that are tokens of the marked model, and fewer than Top if
+	// it shows no more; where it predicts nothing, as after part of a character that
+	// it cannot be sent, none. How many there are depends only on what comes before
+	// the position. A service that adds the passage's own token beyond those that
+	// were asked for shows which it is: the addition is dropped before it gets here.
 	IDs []int32 `json:"i,omitempty"`
 	// LogProbs are ln p of IDs: finite, at most 0, Σ exp ≤ 1 + 1e-3, for
 	// figures that are rounded. Write −9999 where a model says −Inf.
 	LogProbs []float64 `json:"l,omitempty"`
 	// Reference is ln p that the reference model gives to the same IDs: finite, at
-	// most 0.
-	// It is nil without a reference and is left nil by a Predictor: [Run] fills
-	// it in from the [Rescorer].
+	// most 0. It is nil without a reference and is left nil by a Predictor: [Run]
+	// fills it in from the [Rescorer].
 	Reference []float64 `json:"r,omitempty"`
 }
 
 // A Rescorer is a reference model: it says how likely it finds given tokens.
 type Rescorer interface {
 	// Rescore returns ln p of ids[i], in order, at position q.Begin + i, for
-	// each position of q. All are finite and at most 0: a reference that lists only its own
-	// m most likely tokens says ln p of the least likely of them for ids beyond
-	// it, an upper bound. It honours ctx, may be called from several goroutines
-	// at once, and keeps neither q nor ids. After a [*TransportError] it is
-	// called again; any other error makes the answer one that failed.
+	// each position of q. All are finite and at most 0: a reference that lists
+	// only its own m most likely tokens says ln p of the least likely of them for
+	// ids beyond it, an upper bound. It honours ctx, may be called from several
+	// goroutines at once, and neither keeps nor changes q and ids. After a
+	// [*TransportError] it is called again; any other error makes the answer one
+	// that failed.
 	Rescore(ctx context.Context, q Reading, ids [][]int32) ([][]float64, error)
 }

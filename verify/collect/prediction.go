@@ -60,6 +60,9 @@ func (p *Prediction) check(w Want, reference bool) error {
 	if sum > 1+slack {
 		return fmt.Errorf("probabilities of the listed tokens have sum %.6g, want at most %v", sum, 1+slack)
 	}
+	if p.contradicts(w) {
+		return fmt.Errorf("most likely token is %d, but the list says %d", p.Argmax, p.IDs[0])
+	}
 	if !reference {
 		if len(p.Reference) != 0 {
 			return fmt.Errorf("has %d figures of a reference, want none", len(p.Reference))
@@ -67,6 +70,20 @@ func (p *Prediction) check(w Want, reference bool) error {
 		return nil
 	}
 	return checkReference(p.Reference, p.IDs)
+}
+
+// contradicts reports whether Argmax cannot be the most likely token if the list
+// is right: it is listed as less likely than the first, or not listed where only
+// less likely ones are left.
+func (p *Prediction) contradicts(w Want) bool {
+	if !w.Argmax || p.Argmax == NoToken || len(p.IDs) == 0 {
+		return false
+	}
+	l := p.LogProbs[len(p.IDs)-1]
+	if i := slices.Index(p.IDs, p.Argmax); i >= 0 {
+		l = p.LogProbs[i]
+	}
+	return l < p.LogProbs[0]
 }
 
 func checkToken(name string, id int32, wanted bool) error {

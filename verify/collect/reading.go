@@ -154,6 +154,9 @@ func checkScores(scores [][]float64, q Reading, ids [][]int32) error {
 		if err := checkReference(r, ids[i]); err != nil {
 			return fmt.Errorf("position %d: %w", q.Begin+i, err)
 		}
+		if r == nil {
+			scores[i] = []float64{} // a list in the journal too
+		}
 	}
 	return nil
 }

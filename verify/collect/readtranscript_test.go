@@ -18,7 +18,7 @@ func readTranscript(t *testing.T) (*collect.Transcript, []string) {
 	r.f = func(q collect.Reading, _ int) (collect.Predictions, error) {
 		out := predict(1, q)
 		for i := range out.At {
-			out.At[i].IDs, out.At[i].LogProbs = []int32{5, 3, 4, 6}, []float64{-1, -2, -2, -30.5}
+			out.At[i].Argmax, out.At[i].IDs, out.At[i].LogProbs = 5, []int32{5, 3, 4, 6}, []float64{-1, -2, -2, -30.5}
 		}
 		if name(q) == "1 [0, 2)" {
 			out.At = nil
@@ -78,6 +78,7 @@ func TestReadTranscriptRefusesReadings(t *testing.T) {
 		"null":          {6, `"l":[-1`, `"l":[null`, "not in canonical form"},
 		"few figures":   {6, `"r":[`, `"r":[-1,`, "5 figures of the reference for 4 tokens"},
 		"null list":     {6, `"predictions":[`, `"predictions":[null,`, "not in canonical form"},
+		"contradiction": {6, `"a":5`, `"a":3`, "most likely token is 3, but the list says 5"},
 		"missing token": {6, `"a":`, `"a":-`, "most likely token is -"},
 	} {
 		bad := strings.Join(l[:c.line], "") + strings.Replace(l[c.line], c.old, c.new, 1) + strings.Join(l[c.line+1:], "")

@@ -188,7 +188,9 @@ func (x *item) settle(ev event, reference bool) error {
 			return fmt.Errorf("reference has %d positions, want %d", len(ev.Reference), len(x.predictions))
 		}
 		for i, r := range ev.Reference {
-			x.predictions[i].Reference = r
+			if len(r) > 0 {
+				x.predictions[i].Reference = r
+			}
 		}
 	}
 	x.held = false

@@ -73,7 +73,7 @@ type Answer struct {
 
 // A TransportError is the failure of a request before the first byte of its
 // answer: a refused connection, a time-out, an HTTP status that asks to come
-// again. It is the only error after which [Run] asks the same prompt again.
+// again. It is the only error after which [Run] asks the same question again.
 type TransportError struct {
 	Err error
 	// RetryAfter is how long the suspect asks to be left alone; 0 if it does

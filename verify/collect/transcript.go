@@ -100,7 +100,7 @@ func (c *Counts) add(s Status, unreached []string) {
 	c.Unreached += len(unreached)
 }
 
-// Counts counts the prompts, without the probes.
+// Counts counts the prompts, without the probes and the readings.
 func (t *Transcript) Counts() Counts {
 	var c Counts
 	for i := range t.Prompts {
