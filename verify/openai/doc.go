@@ -52,14 +52,17 @@
 //     position to the m most likely shows m + 1, and the addition, which must be
 //     the least likely, is dropped; m + 1 others are an error. Where the
 //     addition ties with the last of the m, the server's choice of m stands.
+//   - The most likely token is the first of a list if a list came and all of it
+//     are tokens of the marked model, and otherwise what the server generates at
+//     temperature 0: of strings that look alike servers show the ln p of any.
 //
 // [Echo] and [PromptLogProbs] read all positions of a question in one request, of
 // ids. The server must show that it read exactly those. A position is asked for
 // separately where the list does not show whether the passage's own token was
 // added: there are no more than m entries and it is the least likely. The last
-// position always is, and must give the same tokens: llama-cpp-python, as of
-// 0.3.16, echoes the list of the next position to models without a
-// beginning-of-text token.
+// position always is, and must give at least half of the same tokens:
+// llama-cpp-python (0.3.16) echoes, for models without a beginning-of-text token,
+// the list of the next position, which has seen the passage's own token.
 //
 // A question of several positions is one request with Echo and PromptLogProbs,
 // but for those; otherwise one for every [Reading.Batch] positions, for lists

@@ -111,15 +111,14 @@ func (s *session) whole(m int, out []listed) error {
 // alike reports whether two lists may be one position's: rounding moves the
 // last of them, another position has other tokens.
 func alike(a, b ranked) bool {
-	ids, _ := a.cut(len(a))
-	others, _ := b.cut(len(b))
+	of, others := a.scores(), b.scores()
 	common := 0
-	for _, id := range ids {
-		if slices.Contains(others, id) {
+	for id := range of {
+		if _, ok := others[id]; ok {
 			common++
 		}
 	}
-	return 2*common >= min(len(ids), len(others))
+	return 2*common >= min(len(of), len(others))
 }
 
 // echo asks for the log-probabilities of the passage up to the question's end

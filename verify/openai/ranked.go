@@ -42,15 +42,27 @@ func (r ranked) named() bool {
 // token that the suspect can write in several ways is listed once, with the most
 // likely.
 func (r ranked) cut(m int) (ids []int32, logProbs []float64) {
+	seen := make(map[int32]bool, len(r))
 	for _, e := range r {
 		if len(ids) == m {
 			break
 		}
-		if e.id != collect.NoToken && !slices.Contains(ids, e.id) {
+		if e.id != collect.NoToken && !seen[e.id] {
+			seen[e.id] = true
 			ids, logProbs = append(ids, e.id), append(logProbs, e.logProb)
 		}
 	}
 	return ids, logProbs
+}
+
+// scores are ln p of the tokens of a list, by id.
+func (r ranked) scores() map[int32]float64 {
+	out := make(map[int32]float64, len(r))
+	ids, logProbs := r.cut(len(r))
+	for i, id := range ids {
+		out[id] = logProbs[i]
+	}
+	return out
 }
 
 // rounded is how far above 0 a ln p may be that a server rounded.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -94,19 +95,17 @@ func (r reader) Rescore(ctx context.Context, q collect.Reading, ids [][]int32) (
 	}
 	out := make([][]float64, len(ids))
 	for i := range lists {
-		var beyond float64
 		l := lists[i].list
+		var beyond float64
 		if len(l) > 0 {
 			beyond = l[len(l)-1].logProb
 		}
+		scores := l.scores()
 		out[i] = make([]float64, len(ids[i]))
 		for j, id := range ids[i] {
-			out[i][j] = beyond
-			for _, e := range l {
-				if e.id == id && id != collect.NoToken {
-					out[i][j] = e.logProb
-					break
-				}
+			var ok bool
+			if out[i][j], ok = scores[id]; !ok {
+				out[i][j] = beyond
 			}
 		}
 	}
@@ -227,11 +226,7 @@ func (s *session) post(fields map[string]any, n int) ([]choice, error) {
 	if s.c.leaks(r.model) {
 		return nil, errors.New("openai: the answer repeats the API key and is not kept")
 	}
-	seen := false
-	for _, m := range s.models {
-		seen = seen || m == r.model
-	}
-	if !seen {
+	if !slices.Contains(s.models, r.model) {
 		s.models = append(s.models, r.model)
 	}
 	for i := range r.choices {
