@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"runtime"
 	"slices"
 	"time"
 
@@ -120,7 +121,7 @@ func (l *Log) prepare(it *item, leaf Leaf) error {
 		}
 	}
 	var err error
-	if it.bytes, err = it.leaf.appendTo(make([]byte, 0, 256)); err != nil {
+	if it.bytes, err = it.leaf.MarshalBinary(); err != nil {
 		return err
 	}
 	it.leaf.Units = slices.Clone(leaf.Units)
@@ -170,22 +171,7 @@ func (l *Log) write() {
 	defer close(l.idle)
 	var batch []*request
 	for first := range l.queue {
-		batch = append(batch[:0], first)
-		leaves, bytes := first.size()
-	gather:
-		for leaves < gatherLeaves && bytes < gatherBytes {
-			select {
-			case r, open := <-l.queue:
-				if !open {
-					break gather
-				}
-				batch = append(batch, r)
-				n, b := r.size()
-				leaves, bytes = leaves+n, bytes+b
-			default:
-				break gather
-			}
-		}
+		batch = l.gather(append(batch[:0], first))
 		if s := l.writer.commit(batch); s != nil {
 			l.state.Store(s)
 		}
@@ -195,6 +181,24 @@ func (l *Log) write() {
 		}
 		l.writer.markIfDue()
 	}
+}
+
+// gather adds what is waiting to batch. Those who were just told of the last
+// frame get a turn to come back first: with a few appenders that makes frames
+// twice as large.
+func (l *Log) gather(batch []*request) []*request {
+	leaves, bytes := batch[0].size()
+	for turn := 0; turn < 2; turn++ {
+		for len(l.queue) > 0 && leaves < gatherLeaves && bytes < gatherBytes {
+			r := <-l.queue // this goroutine alone receives
+			batch = append(batch, r)
+			n, b := r.size()
+			leaves, bytes = leaves+n, bytes+b
+			turn = 0
+		}
+		runtime.Gosched()
+	}
+	return batch
 }
 
 func (r *request) size() (leaves, bytes int) {

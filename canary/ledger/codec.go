@@ -12,28 +12,33 @@ const (
 	leafVersion = 1
 	timeAt      = 2 // where a leaf's time is, in bytes
 	nonceAt     = 6 // where its nonce is
-	maxLeaf     = nonceAt + 16 + 1 + MaxEpoch + 16 + 1 + 16 + 16 + 32 + 2 + 8*MaxUnits
+
+	// A leaf has at most so many bytes beside its epoch and units.
+	fixedRoom = nonceAt + 16 + 1 + 16 + 1 + 16 + 16 + 32 + 2
 )
 
 // MarshalBinary returns the encoding of l, the bytes that the log hashes. It
 // refuses a leaf whose time or nonce is zero: [Receipt] has the leaf as it was
 // recorded.
-func (l Leaf) MarshalBinary() ([]byte, error) { return l.appendTo(nil) }
+func (l Leaf) MarshalBinary() ([]byte, error) {
+	if err := l.check(); err != nil {
+		return nil, fmt.Errorf("ledger: leaf: %w", err)
+	}
+	return l.encode(), nil
+}
 
 // Hash returns the leaf's hash in the tree, SHA-256(0x00 ‖ encoding).
 func (l Leaf) Hash() (tlog.Hash, error) {
-	b, err := l.appendTo(nil)
+	b, err := l.MarshalBinary()
 	if err != nil {
 		return tlog.Hash{}, err
 	}
 	return tlog.RecordHash(b), nil
 }
 
-// appendTo appends the encoding of l to b, which it may return unchanged.
-func (l *Leaf) appendTo(b []byte) ([]byte, error) {
-	if err := l.check(); err != nil {
-		return b, fmt.Errorf("ledger: leaf: %w", err)
-	}
+// encode returns the encoding of a leaf that passes check.
+func (l *Leaf) encode() []byte {
+	b := make([]byte, 0, fixedRoom+len(l.Epoch)+8*len(l.Units))
 	b = append(b, leafVersion, byte(l.Kind))
 	b = binary.LittleEndian.AppendUint32(b, uint32(l.Time))
 	b = append(b, l.Nonce[:]...)
@@ -53,11 +58,11 @@ func (l *Leaf) appendTo(b []byte) ([]byte, error) {
 			b = binary.LittleEndian.AppendUint32(b, u.Unit)
 			b = binary.LittleEndian.AppendUint32(b, u.Option)
 		}
-		return b, nil
+		return b
 	case KindOutput:
 		b = append(b, l.Of[:]...)
 	}
-	return append(b, l.Digest[:]...), nil
+	return append(b, l.Digest[:]...)
 }
 
 // ParseLeaf returns the leaf that data encodes, of which it keeps nothing. It

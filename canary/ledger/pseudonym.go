@@ -80,7 +80,7 @@ func (p *Pseudonyms) Account(name string) (Pseudonym, error) {
 
 func (p *Pseudonyms) name(context int, what, name string) (Pseudonym, error) {
 	if name == "" {
-		return Pseudonym{}, fmt.Errorf("ledger: name of a %s is empty", what)
+		return Pseudonym{}, fmt.Errorf("ledger: name of the %s is empty", what)
 	}
 	d, err := p.sum(context, func(h *blake3.Hasher) { h.WriteString(name) })
 	return Pseudonym(d[:16]), err
