@@ -33,6 +33,8 @@ type Predictor interface {
 // Predictions are the answer to a [Reading].
 type Predictions struct {
 	// At has one prediction for each position: At[i] is of position Begin + i.
+	// [Run] does not change it, and keeps the lists in it: they do not change
+	// afterwards.
 	At []Prediction
 	// Model is what the suspect's interface says answered, as in [Answer].
 	Model string

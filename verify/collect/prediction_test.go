@@ -138,3 +138,17 @@ func TestPartialPredictions(t *testing.T) {
 		"collect: answer has 0 predictions, want 2, for positions [2, 4)", ""}, errs)
 	assert.Equal(t, got, reread(t, got))
 }
+
+// What a predictor hands out may be its own: Run does not write to it.
+func TestPredictionsAreNotWrittenTo(t *testing.T) {
+	at := []collect.Prediction{{Argmax: 1, Sample: 2, IDs: []int32{1}, LogProbs: []float64{-1}}}
+	want := slices.Clone(at)
+	s, r, _ := reading()
+	r.f = func(collect.Reading, int) (collect.Predictions, error) { return collect.Predictions{At: at}, nil }
+	task := collect.Task{Plan: digest(1), Passages: passages(2), Want: collect.Want{Top: 1}, Reference: true, Span: 1}
+	got := run(t, task, s, journal(t), collect.Options{Concurrency: 4})
+	assert.Equal(t, 7, got.ReadingCounts().Complete)
+	assert.NotEmpty(t, got.Readings[0].Predictions[0].Reference)
+	assert.Equal(t, collect.NoToken, got.Readings[0].Predictions[0].Argmax)
+	assert.Equal(t, want, at)
+}

@@ -73,6 +73,18 @@ func TestReplay(t *testing.T) {
 	assert.Equal(t, recorded, many)
 }
 
+// The same passage twice, answered otherwise the second time.
+func TestReplayRepeats(t *testing.T) {
+	r := &reader{f: func(q collect.Reading, k int) (collect.Predictions, error) {
+		return collect.Predictions{At: []collect.Prediction{{Sample: int32(k)}}}, nil
+	}}
+	p := collect.Passage{Tokens: []int32{1}}
+	task := collect.Task{Plan: digest(1), Passages: []collect.Passage{p, p, p}, Want: collect.Want{Sample: true}}
+	recorded := run(t, task, collect.Suspect{Name: "s", Prefix: r}, journal(t), collect.Options{Clock: newClock()})
+	assert.Equal(t, int32(3), recorded.Readings[2].Predictions[0].Sample)
+	assert.Equal(t, recorded, run(t, task, collect.Replay(recorded), journal(t), collect.Options{Clock: newClock()}))
+}
+
 func TestReplayFailsWhereNothingIsRecorded(t *testing.T) {
 	task, recorded := mixed(t)
 	recorded.Prompts[0].Status = collect.Missing

@@ -18,6 +18,10 @@ import (
 // unreachable suspect, call it again with the same arguments. A question whose
 // answer is in the journal is never asked again.
 //
+// Prompts and probes go to suspect.Text; passages go to suspect.TopLogProbs if
+// log-probabilities are wanted and to suspect.Prefix if not, and then, if the task
+// says so, what was listed goes to suspect.Reference.
+//
 // If ctx ends, Run returns its error. Questions that stayed without an answer
 // after their retries are missing from the transcript, which is no error; a
 // further Run asks them again. One process at a time may use a journal.

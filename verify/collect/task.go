@@ -111,8 +111,8 @@ func flag(b bool) int {
 type Options struct {
 	// Concurrency is how many questions are open at once. Defaults to 1.
 	Concurrency int
-	// Every is the least time between the starts of two requests. Defaults to
-	// none.
+	// Every is the least time between the starts of two requests to the
+	// suspect; the reference does not wait for it. Defaults to none.
 	Every time.Duration
 	// Retries is how often a question is asked again after a
 	// [*TransportError], in one call of Run. Defaults to 4; negative: never.
