@@ -25,21 +25,19 @@ type fileModel struct {
 type fileMerges [][2]string
 
 func (m *fileMerges) UnmarshalJSON(data []byte) error {
-	var pairs [][2]string
+	var pairs [][]string
 	var wrong *json.UnmarshalTypeError
 	err := json.Unmarshal(data, &pairs)
-	if err == nil {
-		// A pair of another length would have been cut or filled up.
-		var lengths [][]json.RawMessage
-		if err := json.Unmarshal(data, &lengths); err != nil {
-			return err
-		}
-		for i, p := range lengths {
+	if err == nil && pairs != nil {
+		*m = make(fileMerges, 0, len(pairs))
+		for i, p := range pairs {
 			if len(p) != 2 {
 				return fmt.Errorf("merge %d has %d parts, want 2", i, len(p))
 			}
+			*m = append(*m, [2]string(p))
 		}
-		*m = pairs
+	}
+	if err == nil {
 		return nil
 	}
 	if !errors.As(err, &wrong) {
@@ -49,6 +47,7 @@ func (m *fileMerges) UnmarshalJSON(data []byte) error {
 	if err := json.Unmarshal(data, &lines); err != nil {
 		return errors.New("merges are neither all pairs nor all strings")
 	}
+	*m = make(fileMerges, 0, len(lines))
 	for i, line := range lines {
 		if strings.HasPrefix(line, "#version") {
 			continue // as in the merges.txt that such lines come from

@@ -15,8 +15,8 @@ type composer struct {
 	parts    map[rune][2]rune
 	whole    map[[2]rune]rune
 	class    map[rune]uint8
-	unstable map[rune]struct{} // has a class, or may change or compose with what is before it
-	lowest   rune              // of the unstable ones
+	unstable map[rune]bool // may change, or compose or change places with what is before it: then true
+	lowest   rune          // of the unstable ones
 }
 
 // Hangul syllables are composed by arithmetic (The Unicode Standard, 3.12).
@@ -26,25 +26,30 @@ const (
 )
 
 func newComposer() *composer {
-	c := &composer{parts: map[rune][2]rune{}, whole: map[[2]rune]rune{}, class: map[rune]uint8{}, unstable: map[rune]struct{}{}}
+	c := &composer{parts: map[rune][2]rune{}, whole: map[[2]rune]rune{}, class: map[rune]uint8{}, unstable: map[rune]bool{}}
 	unidata.CombiningClasses(func(r rune, class uint8) {
 		c.class[r] = class
-		c.unstable[r] = struct{}{}
+		c.unstable[r] = true
 	})
 	for _, d := range unidata.Decompositions() {
 		c.parts[d.Code] = [2]rune{d.First, d.Second}
 		if !d.Composes {
-			c.unstable[d.Code] = struct{}{}
+			c.unstable[d.Code] = c.unstable[d.Code]
 			continue
 		}
 		c.whole[[2]rune{d.First, d.Second}] = d.Code
-		c.unstable[d.Second] = struct{}{}
+		c.unstable[d.Second] = true
 	}
 	for r := rune(hangulV); r < hangulV+countV; r++ {
-		c.unstable[r] = struct{}{}
+		c.unstable[r] = true
 	}
 	for r := rune(hangulT + 1); r < hangulT+countT; r++ {
-		c.unstable[r] = struct{}{}
+		c.unstable[r] = true
+	}
+	for _, d := range unidata.Decompositions() {
+		if !d.Composes && c.unstable[c.decompose(nil, d.Code)[0]] {
+			c.unstable[d.Code] = true
+		}
 	}
 	c.lowest = utf8.MaxRune
 	for r := range c.unstable {
@@ -76,24 +81,26 @@ func (c *composer) compose(s string, edits *[]edit) string {
 			i += n
 			continue
 		}
-		if _, is := c.unstable[r]; !is {
+		joins, is := c.unstable[r]
+		if !is {
 			begin = i
 			i += n
 			continue
 		}
+		// A part of the text that is normalised by itself: a character that joins
+		// nothing before it, if there is one, and those that may join it.
 		runes = runes[:0]
-		if r, n := utf8.DecodeRuneInString(s[begin:]); begin < i && (r != utf8.RuneError || n > 1) {
-			runes = c.decompose(runes, r)
+		if first, width := utf8.DecodeRuneInString(s[begin:]); joins && begin < i && (first != utf8.RuneError || width > 1) {
+			runes = c.decompose(runes, first)
 		} else {
-			begin = i // nothing composes with a byte that is not UTF-8
+			begin = i
 		}
-		for i < len(s) {
-			r, n := utf8.DecodeRuneInString(s[i:])
-			if _, is := c.unstable[r]; !is {
-				break
-			}
+		for joins = true; i < len(s) && joins; {
 			runes = c.decompose(runes, r)
 			i += n
+			if r, n = utf8.DecodeRuneInString(s[i:]); n > 0 {
+				joins = c.unstable[r]
+			}
 		}
 		c.order(runes)
 		part := string(c.recompose(runes))
@@ -113,6 +120,12 @@ func (c *composer) compose(s string, edits *[]edit) string {
 	}
 	out.WriteString(s[done:])
 	return out.String()
+}
+
+// touches reports whether r may change, or what is before it may because of it.
+func (c *composer) touches(r rune) bool {
+	_, is := c.unstable[r]
+	return is
 }
 
 func (c *composer) decompose(dst []rune, r rune) []rune {

@@ -72,7 +72,7 @@ type scratch struct {
 	merges  [shortWords]uint64
 	short   [shortWords]int32
 
-	from, to   []int // of a symbol in the word, in bytes
+	ends       []int // of a symbol in the word, in bytes; −1 amid a byte
 	prev, next []int
 	queue      []uint64
 	buffer     []int32
@@ -160,7 +160,7 @@ func (m *model) long(word string, s *scratch) {
 		if merge == none || merge>>32 != top>>40 {
 			continue // of symbols that have gone
 		}
-		s.symbols[at], s.to[at] = int32(merge&0xffffffff), s.to[right]
+		s.symbols[at], s.ends[at] = int32(merge&0xffffffff), s.ends[right]
 		s.symbols[right] = absent
 		after := s.next[right]
 		s.next[at] = after
@@ -176,40 +176,35 @@ func (m *model) long(word string, s *scratch) {
 
 // begin puts the symbols of the bytes of word into s.
 func (m *model) begin(word string, s *scratch) {
-	s.symbols, s.from, s.to = s.symbols[:0], s.from[:0], s.to[:0]
-	add := func(id int32, from, to int) {
-		s.symbols, s.from, s.to = append(s.symbols, id), append(s.from, from), append(s.to, to)
-	}
-	unknown := -1 // where the open unknown token begins
+	s.symbols, s.ends = s.symbols[:0], s.ends[:0]
+	add := func(id int32, end int) { s.symbols, s.ends = append(s.symbols, id), append(s.ends, end) }
+	unknown := false // an unknown token is open
 	for i := range len(word) {
 		b := word[i]
 		id, two := m.symbol[b], m.fallback[b]
 		if id != absent || two[1] != absent {
-			if unknown >= 0 {
-				add(m.unknown, unknown, i)
-				unknown = -1
+			if unknown {
+				add(m.unknown, i)
+				unknown = false
 			}
 			if id == absent {
 				if id = two[1]; two[0] != absent {
-					add(two[0], i, i)
+					add(two[0], -1)
 				}
 			}
-			add(id, i, i+1)
+			add(id, i+1)
 			continue
 		}
 		if m.unknown == absent {
 			continue
 		}
-		if unknown >= 0 && !m.fuse {
-			add(m.unknown, unknown, i)
-			unknown = -1
+		if unknown && !m.fuse {
+			add(m.unknown, i)
 		}
-		if unknown < 0 {
-			unknown = i
-		}
+		unknown = true
 	}
-	if unknown >= 0 {
-		add(m.unknown, unknown, len(word))
+	if unknown {
+		add(m.unknown, len(word))
 	}
 }
 

@@ -101,3 +101,5 @@ func shorten(s string) string {
 	}
 	return s
 }
+
+func parseBytes(data []byte) (*tokenizer.Tokenizer, error) { return tokenizer.Parse(data) }
