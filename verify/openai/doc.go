@@ -60,7 +60,7 @@
 // ids. The server must show that it read exactly those. A position is asked for
 // separately where the list does not show whether the passage's own token was
 // added: there are no more than m entries and it is the least likely. The last
-// position always is, and must give at least half of the same tokens:
+// position always is, and must give about the same ln p to half of the tokens:
 // llama-cpp-python (0.3.16) echoes, for models without a beginning-of-text token,
 // the list of the next position, which has seen the passage's own token.
 //

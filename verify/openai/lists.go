@@ -3,6 +3,7 @@ package openai
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -108,13 +109,18 @@ func (s *session) whole(m int, out []listed) error {
 	return nil
 }
 
-// alike reports whether two lists may be one position's: rounding moves the
-// last of them, another position has other tokens.
+// roundings is how much the ln p of one token after one prefix may differ between
+// two requests, in nats. A batch of another size is other arithmetic: bfloat16 has
+// 8 bits, so that logits near 20 move by an eighth.
+const roundings = 0.5
+
+// alike reports whether two lists may be one position's: rounding moves some of
+// the tokens, another position has other tokens.
 func alike(a, b ranked) bool {
 	of, others := a.scores(), b.scores()
 	common := 0
-	for id := range of {
-		if _, ok := others[id]; ok {
+	for id, p := range of {
+		if q, ok := others[id]; ok && math.Abs(p-q) <= roundings {
 			common++
 		}
 	}
