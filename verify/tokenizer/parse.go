@@ -38,12 +38,12 @@ func Parse(data []byte) (*Tokenizer, error) {
 }
 
 func parse(data []byte) (*Tokenizer, error) {
-	if err := checkText(data); err != nil {
-		return nil, err
-	}
 	var f file
 	if err := strict(data, &f); err != nil {
 		return nil, fmt.Errorf("this is no tokenizer.json: %w", err)
+	}
+	if err := checkText(data); err != nil {
+		return nil, err
 	}
 	if f.Version == nil || *f.Version != "1.0" {
 		return nil, fmt.Errorf("version is %s, want %q", quoted(f.Version), "1.0")
