@@ -30,6 +30,10 @@ type Design struct {
 	Alpha float64
 	// Power is the probability with which to find. Defaults to 0.8.
 	Power float64
+	// Bets says that the p-value is the 1/e of a weighted sum ([Weighted.LogE]),
+	// the headline in reading: the threshold is then √(2 ln(31/level)) standard
+	// deviations. Without Law only.
+	Bets bool
 }
 
 // withDefaults checks everything but Effect.
@@ -49,6 +53,9 @@ func (d Design) withDefaults() (Design, error) {
 	if d.Tests < 1 {
 		return d, fmt.Errorf("evidence: number of tests is %d, want at least 1", d.Tests)
 	}
+	if d.Bets && d.Law != nil {
+		return d, fmt.Errorf("evidence: bets on weighted sums are planned without a law, this is %v: want ByE of it for its own bets", d.Law)
+	}
 	if err := (Family{Alpha: d.Alpha}).Check(); err != nil {
 		return d, err
 	}
@@ -66,6 +73,26 @@ func (d Design) checked() (Design, error) {
 // level is ln of the level of one test.
 func (d Design) level() float64 { return math.Log(d.Alpha) - math.Log(float64(d.Tests)) }
 
+// threshold is the z from which on a statistic that is normal under the null has a
+// p-value of the level. Bets with the best θ have ln e = z²/2, of which the mean
+// over the bets leaves a 31st.
+func (d Design) threshold() float64 {
+	if d.Bets {
+		return math.Sqrt(2 * (math.Log(bets) - d.level()))
+	}
+	return normalQuantile(d.level())
+}
+
+// distance is by how many standard deviations the mark must move the statistic to
+// pass the threshold with the stated power.
+func (d Design) distance() (float64, error) {
+	z := d.threshold() + normalQuantile(math.Log1p(-d.Power))
+	if !(z > 0) {
+		return 0, fmt.Errorf("evidence: power %v is not more than the level %v", d.Power, math.Exp(d.level()))
+	}
+	return z, nil
+}
+
 // Tokens returns how many tokens have to be scored to find the mark with the
 // stated power.
 func (d Design) Tokens() (int64, error) {
@@ -76,11 +103,15 @@ func (d Design) Tokens() (int64, error) {
 	if d.Law != nil {
 		return Tokens(d.Law, d.Effect*d.Dose, d.level(), d.Power)
 	}
-	n, err := SampleSize(d.Effect*d.Dose, d.level(), d.Power)
-	if err == nil && n > 1e12 {
-		err = fmt.Errorf("evidence: effect %v needs %.3g tokens, want at most 1e12", d.Effect*d.Dose, n)
+	z, err := d.distance()
+	if err != nil {
+		return 0, err
 	}
-	return int64(math.Ceil(n)), err
+	n := (z / (d.Effect * d.Dose)) * (z / (d.Effect * d.Dose))
+	if n > 1e12 {
+		return 0, fmt.Errorf("evidence: effect %v needs %.3g tokens, want at most 1e12", d.Effect*d.Dose, n)
+	}
+	return int64(math.Ceil(n)), nil
 }
 
 // PowerOf returns the probability to find the mark in n scored tokens.
@@ -95,7 +126,7 @@ func (d Design) PowerOf(n int64) (float64, error) {
 	if d.Law != nil {
 		return Power(d.Law, n, d.Effect*d.Dose, d.level())
 	}
-	return math.Exp(tail.Normal(normalQuantile(d.level()) - d.Effect*d.Dose*math.Sqrt(float64(n)))), nil
+	return math.Exp(tail.Normal(d.threshold() - d.Effect*d.Dose*math.Sqrt(float64(n)))), nil
 }
 
 // DetectableEffect returns the least effect at full dose that n scored tokens show
@@ -106,11 +137,15 @@ func (d Design) DetectableEffect(n int64) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
+	if n < 1 {
+		return 0, fmt.Errorf("evidence: number of tokens is %d, want at least 1", n)
+	}
 	var least float64
 	if d.Law != nil {
 		least, err = Detectable(d.Law, n, d.level(), d.Power)
 	} else {
-		least, err = DetectableBy(float64(n), d.level(), d.Power)
+		least, err = d.distance()
+		least /= math.Sqrt(float64(n))
 	}
 	return least / d.Dose, err
 }

@@ -118,6 +118,57 @@ func TestPowerCurve(t *testing.T) {
 	}
 }
 
+// TestPowerOfBets: suspects whose weighted sums are moved by d standard deviations a
+// position, read with 1/e as the p-value, are found as often as a design with Bets
+// says. 400 runs a point; 4.9 standard errors and 0.06 for what the mean over bets
+// and the skewness of the law make different.
+func TestPowerOfBets(t *testing.T) {
+	const runs, n = 400, 1500
+	rng := rand.New(rand.NewPCG(62, 1))
+	var coefs []float64
+	var ends []int
+	variance := 0.0
+	for range n {
+		for range 3 {
+			coefs = append(coefs, rng.NormFloat64()/3)
+			variance += coefs[len(coefs)-1] * coefs[len(coefs)-1] / n
+		}
+		ends = append(ends, len(coefs))
+	}
+	w, err := evidence.NewWeighted(tail.Exponential(), coefs, ends)
+	require.NoError(t, err)
+	assert.InEpsilon(t, n*variance, w.Variance(), 1e-9)
+	for _, effect := range []float64{0.12, 0.15, 0.17, 0.2} {
+		d := evidence.Design{Effect: effect, Tests: 10, Alpha: 1e-5, Bets: true}
+		want, err := d.PowerOf(n)
+		require.NoError(t, err)
+		found := 0
+		xs, scores := make([]float64, n), make([]float64, 3)
+		for range runs {
+			for p := range xs {
+				for v := range scores {
+					scores[v] = rng.ExpFloat64()
+				}
+				xs[p] = w.Term(p, scores) + effect*math.Sqrt(variance)
+			}
+			if evidence.LogPOfE(w.LogE(xs)) <= math.Log(1e-6) {
+				found++
+			}
+		}
+		got := float64(found) / runs
+		assert.InDelta(t, want, got, 4.9*math.Sqrt(want*(1-want)/runs)+0.06, "effect %v", effect)
+		t.Logf("effect %v: %.3f of %d runs, planned %.3f", effect, got, runs, want)
+	}
+	tokens, err := evidence.Design{Effect: 0.15, Alpha: 1e-6, Bets: true}.Tokens()
+	require.NoError(t, err)
+	back, err := evidence.Design{Alpha: 1e-6, Bets: true}.DetectableEffect(tokens)
+	require.NoError(t, err)
+	assert.InEpsilon(t, 0.15, back, 1e-3)
+	plain, err := evidence.Design{Effect: 0.15, Alpha: 1e-6}.Tokens()
+	require.NoError(t, err)
+	assert.Greater(t, tokens, plain*14/10, "what 1/e costs")
+}
+
 // TestMeasuredEffects: those of tests that sum single scores give back the p-values
 // that were measured.
 func TestMeasuredEffects(t *testing.T) {
@@ -175,7 +226,11 @@ func TestDesignRefuses(t *testing.T) {
 	_, err := d.PowerOf(0)
 	assert.EqualError(t, err, "evidence: number of tokens is 0, want at least 1")
 	_, err = d.DetectableEffect(0)
-	assert.EqualError(t, err, "evidence: number of tokens is 0, want more than 0")
+	assert.EqualError(t, err, "evidence: number of tokens is 0, want at least 1")
+	_, err = evidence.Design{Alpha: 0.5, Effect: 1, Power: 0.3}.Tokens()
+	assert.EqualError(t, err, "evidence: power 0.3 is not more than the level 0.5")
+	_, err = evidence.Design{Law: tail.Exponential(), Bets: true, Alpha: 0.5, Effect: 1}.Tokens()
+	assert.EqualError(t, err, "evidence: bets on weighted sums are planned without a law, this is Exponential(1): want ByE of it for its own bets")
 	_, err = evidence.Design{}.DetectableDose(5)
 	assert.EqualError(t, err, "evidence: effect is 0, want more than 0")
 	_, err = evidence.Design{}.Attainable(5)

@@ -153,6 +153,31 @@ func TestHierarchicalHoldsEverywhere(t *testing.T) {
 	assert.Greater(t, float64(errs)/runs, alpha/4, "a rule that rejects nothing holds too")
 }
 
+// FuzzHierarchical: parents of any kind are refused or decided on, downward.
+func FuzzHierarchical(f *testing.F) {
+	f.Add([]byte{0, 1, 1, 2})
+	f.Add([]byte{2, 1})
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		parents, logP := make([]int, len(data)), make([]float64, len(data))
+		for i, b := range data {
+			parents[i] = int(b) - 1
+			logP[i] = -float64(b>>2^byte(i)*37) / 8
+		}
+		got, err := evidence.Family{Alpha: 0.05}.Hierarchical(parents, logP)
+		if err != nil {
+			return
+		}
+		for i, d := range got {
+			assert.GreaterOrEqual(t, d.LogP, logP[i])
+			assert.LessOrEqual(t, d.LogP, 0.0)
+			if q := parents[i]; q >= 0 {
+				assert.True(t, got[q].Rejected || !d.Rejected)
+			}
+		}
+	})
+}
+
 func TestHierarchicalRefuses(t *testing.T) {
 	check := func(parents []int, logP ...float64) error {
 		_, err := evidence.Family{Alpha: 0.05}.Hierarchical(parents, logP)

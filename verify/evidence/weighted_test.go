@@ -390,6 +390,18 @@ func TestHugeCoefficients(t *testing.T) {
 	}
 }
 
+// TestBetsOnOneHit: a hit of probability 1/4 is worth 4 at most, whatever is staked.
+func TestBetsOnOneHit(t *testing.T) {
+	for _, p := range []float64{0.25, 0.3, 0.7} {
+		for _, a := range []float64{0.1, 1, 37, 1e9, 3e40, 1e59} {
+			w, err := evidence.NewWeighted(bernoulli(t, p), []float64{a, -a / 3, a / 7}, []int{1, 2, 3})
+			require.NoError(t, err)
+			most := []float64{w.Term(0, []float64{1}), w.Term(1, []float64{0}), w.Term(2, []float64{1})}
+			assert.LessOrEqual(t, w.LogE(most), -2*math.Log(p)-math.Log1p(-p)+1e-6, "p %v, weight %v", p, a)
+		}
+	}
+}
+
 func TestWeightedRefuses(t *testing.T) {
 	build := func(l tail.Law, coefs []float64, ends ...int) error {
 		_, err := evidence.NewWeighted(l, coefs, ends)

@@ -331,6 +331,8 @@ func TestEntangled(t *testing.T) {
 	assert.Zero(t, law.LogTail(5, 0))
 	assert.Equal(t, math.Inf(-1), law.LogE(-1, 5))
 	assert.Zero(t, law.LogE(1, 0))
+	assert.Zero(t, law.Joint(0, []float64{1, -2}))
+	assert.Equal(t, math.Inf(1), law.Joint(0.01, []float64{1}), "windows share the table")
 }
 
 // A table of zeros, of ones and of another size than a power of two says nothing.

@@ -9,7 +9,8 @@
 //	tournament        Binomials(depth, ½)                   Binomial over n·depth bits
 //	dual-key Gumbel   DualExponential(α)                    DualGamma
 //
-// A Law also has its cumulant function and domain, moments, and LogE, a default e-value.
+// A Law also has its cumulant function and domain, moments, and LogE, a default e-value; Joint is the cumulant function
+// of weighted scores of several tokens after one window.
 //
 // Every tail is ln P(S >= s): the natural logarithm of an upper tail with its boundary included, so it is at most 0
 // and the more negative, the rarer. It is computed as such, never as 1 − CDF, never from a normal law in place of the
