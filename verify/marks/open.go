@@ -1,0 +1,26 @@
+package marks
+
+import (
+	"github.com/dyetrace/dyetrace/watermark"
+	"github.com/dyetrace/dyetrace/watermark/keys"
+)
+
+// Open makes a mark from the files of its spec and of its secret, as [Spec.Encode]
+// and [Secret.Reveal] return them. It returns the key too, the zero Key where the
+// secret is integers: a commitment can be opened with it. Bundles of package verify
+// are checked with it.
+func Open(spec, secret []byte) (*watermark.Watermark, keys.Key, error) {
+	s, err := Parse(spec)
+	if err != nil {
+		return nil, keys.Key{}, err
+	}
+	x, err := ParseSecret(secret)
+	if err != nil {
+		return nil, keys.Key{}, err
+	}
+	w, err := s.Build(x)
+	if err != nil {
+		return nil, keys.Key{}, err
+	}
+	return w, x.open().key, nil
+}
