@@ -99,6 +99,19 @@ func TestBetsAreOneProcess(t *testing.T) {
 	assert.ErrorContains(t, err, "shared by different windows")
 }
 
+// One law serves many at once.
+func TestWeightedAtOnce(t *testing.T) {
+	w, xs, sum := weigh(t, readings(t)[:100], roots)
+	want, _, _ := weigh(t, readings(t)[:100], roots)
+	results := make(chan float64)
+	for range 4 {
+		go func() { results <- w.LogE(xs) + w.Tails(sum).Bound }()
+	}
+	for range 4 {
+		assert.Equal(t, want.LogE(xs)+want.Tails(sum).Bound, <-results)
+	}
+}
+
 // TestBetsLoseLittle: on a real reading e is worth what Chernoff's bound is, which
 // knows the best θ, up to 3.4 nats and 3 %: with R3 it loses 1.5 decades of 21.7.
 // With R4 it gains 18 to 114.4, as a θ of its own at each position can be beyond the

@@ -153,3 +153,15 @@ func TestJointAtTheEdges(t *testing.T) {
 	}
 	assert.Equal(t, inf, lists.Joint(0.1, ones(41)), "more tokens than there are")
 }
+
+// TestSaddlepoint: a normal law's is exact, far out and near the mean; what is no saddle point is no evidence.
+func TestSaddlepoint(t *testing.T) {
+	for _, z := range []float64{-2, -1e-4, 0, 1e-4, 0.3, 5, 60} {
+		got := tail.Saddlepoint(z, z*z/2, 1, 0)
+		assert.InDelta(t, tail.Normal(z), got.Approx, 1e-6*(1-tail.Normal(z)), "z %v", z)
+		assert.Equal(t, -max(z, 0)*max(z, 0)/2, got.Bound+0, "z %v", z)
+	}
+	for _, v := range [][4]float64{{nan, 1, 1, 0}, {1, -1, 1, 0}, {1, nan, 1, 0}, {1, 1, 0, 0}, {1, 1, inf, 0}, {1, 1, 1, nan}, {1, 1, 1, inf}} {
+		assert.Equal(t, tail.Tails{}, tail.Saddlepoint(v[0], v[1], v[2], v[3]), "%v", v)
+	}
+}
