@@ -45,6 +45,7 @@ var arrows = []struct {
 	{"verify", []string{"verify/collect", "verify/evidence", "watermark", "watermark/keys", "watermark/tail", "canary", "canary/ledger"}},
 	{"verify/evidence", []string{"watermark/tail"}},
 	{"verify/collect", nil},
+	{"verify/marks", []string{"watermark/..."}},
 	{"verify/openai", []string{"verify/collect"}},
 	{"verify/tokenizer", nil},
 }
