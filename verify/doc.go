@@ -11,16 +11,17 @@
 //	seal        the answers are fixed; the digest is published
 //	judge       the keys are opened and the plan is followed to the letter
 //	report      what was found, and what that does not show
+//	bundle      one file from which an opponent makes every figure again
 //
 // Outputs first, keys second. A key holder who picks prompts, answers or tests
 // with the key in hand can convict a model that never saw a mark. A report on
 // prompts that no nonce picked says so in its first line.
 //
 //	plan := &verify.Plan{…}
-//	task, err := plan.Task(frame)
+//	task, err := plan.Task(frames)
 //	transcript, err := collect.Run(ctx, task, suspect, "journal", collect.Options{})
 //	seal, err := transcript.Seal()
-//	report, err := verify.Judge(ctx, verify.Case{Plan: plan, Frame: frame, Transcript: transcript, Seal: seal, Keys: keys, …})
+//	report, err := verify.Judge(ctx, verify.Case{Plan: plan, Frames: frames, Transcript: transcript, Seal: seal, Keys: keys, …})
 //	err = report.WriteText(os.Stdout)
 //
 // # The null hypothesis
@@ -32,10 +33,12 @@
 // used. It does not show who took them, when, by which route, whether that was
 // authorised, or how much was gained.
 //
-// # Tests of text
+// # Tests of what the suspect writes
 //
-// G1 scores the tokens of the answers, each (window, token) pair once. Windows
-// that occur in any of the prompts are left out: what follows them may be copied.
+// G1 scores the tokens of the answers, each (window, token) pair once. Windows that
+// occur in the answer's own prompt are left out: what follows them may be copied. The
+// p-value is exact for any number of tokens: text that is independent of the key may
+// be anything.
 //
 // G2 looks only where the served answers were: at windows that occur in them.
 // There a student has learnt something, elsewhere it has not, so G2 needs fewer
@@ -49,10 +52,52 @@
 // were not is the key holder's word, see [ServedPlan]. Where a source's seeds
 // depend on the token that follows (the self-hash of transformers), G2 is void.
 //
-// Both have the null law of the mark's scheme: Gamma for Gumbel marks, binomial
-// for green lists and tournaments. p-values are natural logarithms in fields and
-// files, powers of ten in texts. A [Product] multiplies the e-values of one test
-// under several independent keys to one finding.
+// # Tests of what the suspect predicts
+//
+// The suspect reads marked texts ([collect.Passage]) and says at each position what
+// it would write there: the most likely token (R1), one sampled (R2), or the m most
+// likely with their log-probabilities (R3, R4, R4h). With texts that it is said to
+// have been trained on the test is supervised, and far stronger than any test of
+// text; with others under the same key, Served looks only at windows that were served.
+//
+// A position counts only if its window occurs there for the first time: in the text,
+// and in all texts of the plan, in their order ([watermark.Watermark.FirstWindows]).
+// Then the words after it are fresh, whatever a model makes of the text before them.
+// One that copies what followed the window earlier in its context is convicted
+// otherwise, though it never saw a mark; and decoy keys do not show it. Therefore a
+// plan can name [Plan.Controls], models that never saw the marked answers and are
+// asked the same: where a test rejects one of them, the finding is void.
+//
+//	R1, R2, R4h  Σ s(w, a)                      a the token said, sampled, or gained most
+//	R3           Σ q(v) (s(w, v) − mean)        over the listed tokens v
+//	R4           Σ (√q(v) − √q⁰(v)) (s(w, v) − mean), or q − q⁰ with Difference
+//
+// with q⁰ of a reference model, such as the suspect's base. The number of positions
+// is itself a matter of the key. So R1, R2 and R4h have exact p-values for the first
+// N, N fixed in the plan, as G2 has; else, and R3 and R4 always, p = 1/e, with
+//
+//	ln e = ln mean over θ of exp Σ_t [θ_t x_t − K_t(θ_t)],   θ_t = min(θ, ½ / max_v (a_tv)₊)
+//
+// over a fixed grid of θ, K_t the cumulant function of the position's part x_t under
+// the null hypothesis ([evidence.Weighted]). Every θ_t is known before the words of
+// position t are, so that the product is a test martingale (Ville 1939), and a test
+// with Stop may end when it has seen enough.
+//
+// Sparse tests take higher criticism in place of the sum ([evidence.HigherCriticism]):
+// for a mark on few of the tokens.
+//
+// G and R tests have the null law of the mark's scheme: Gamma for Gumbel marks,
+// binomial for green lists and tournaments. p-values are natural logarithms in fields
+// and files, powers of ten in texts. A [Product] multiplies the e-values of one test
+// under several independent keys to one finding, a [Pool] adds up texts that were
+// each made under a key of their own, and with [Hierarchy] keys form a tree: vendor,
+// epochs, cohorts, accounts.
+//
+// On recorded outputs of a model of 135 million parameters, fine-tuned on 41,451
+// marked tokens (examples/radioactivity), log10 p is −6 for G1 and −11 for G2 of
+// 26,000 tokens of its own, and of 6,238 positions of its training texts −189 (R1),
+// −88 (R2), −158 (R3), −758 (R4), −462 (R4h); of 6,515 positions of texts that it
+// never saw −3, −1, −3, −32 and −8, and with Served −7, −4, −8, −67 and −23.
 //
 // # Calibration
 //
@@ -61,11 +106,14 @@
 // [evidence.Decoys]. If these do not follow the null law, the finding is void.
 // Void findings, keys that were not opened, all tests of earlier plans on the same
 // suspect, and all tests under other keys that the vendor committed before the
-// nonce count in the one family that Holm's method corrects: see Plan.Earlier.
+// nonce count in the one family that Holm's method corrects: see Plan.Earlier. Keys
+// marked HeldOut, under which nothing was made, are controls too: a test that finds
+// one is void under every key.
 //
 // # Exactness
 //
-// Scores are added as integers, floor(s·2^32), in 128 bits: equal cases give equal
+// Scores are added as integers, floor(s·2^32), in 128 bits, and coefficients are
+// rounded to 2^-32 by arithmetic that is the same everywhere: equal cases give equal
 // sums and counts on any machine and any number of cores. Logarithms and what is
 // computed with them may differ between machines in their last digits, some
 // multiplying and adding in one step, so reports round them to 10 significant
@@ -95,18 +143,23 @@
 // Plan, one line; ? marks what is left out when empty or zero:
 //
 //	{"schema":"dyetrace/plan/1",
-//	 "suspect":NAME,"access":"text","sequence":COUNT,"earlier":COUNT,
-//	 "frame":{"digest":DIGEST,"size":COUNT,"ask":COUNT,"logged"?:TEXT},
+//	 "suspect":NAME,"sequence":COUNT,"earlier":COUNT,
+//	 "frame"?:FRAME,
+//	 "reading"?:{"frame":FRAME,"top"?:COUNT,"reference"?:NAME,"age"?:TEXT,"span"?:COUNT,"end"?:ID},
 //	 "nonce"?:{"value":DIGEST,"source":TEXT},
 //	 "probes"?:[TEXT,…],
-//	 "tokenizer":{"name":NAME,"digest":DIGEST},
-//	 "keys":[{"name":NAME,"mark":ID,"kind":KIND,"key_id":ID,"commitment"?:COMMITMENT},…],
-//	 "tests":[{"name":"G1"},{"name":"G2","first"?:COUNT}],
+//	 "tokenizer"?:{"name":NAME,"digest":DIGEST},
+//	 "keys":[{"name":NAME,"mark":ID,"kind":KIND,"key_id":ID,"commitment"?:COMMITMENT,"held_out"?:true,"parent"?:NAME},…],
+//	 "tests":[{"name":TEST,"form"?:"difference","weight"?:"ridge","fresh"?:true,"served"?:true,"sparse"?:true,"first"?:COUNT,"stop"?:true},…],
 //	 "served"?:{"digest":DIGEST,"texts":COUNT,"logged"?:TEXT},
-//	 "products"?:[{"name":NAME,"test":NAME,"keys":[NAME,…]},…],
+//	 "controls"?:[NAME,…],
+//	 "products"?:[{"name":NAME,"test":TEXT,"keys":[NAME,…]},…],
+//	 "pools"?:[{"name":NAME,"test":TEXT,"keys":[NAME,…]},…],
+//	 "correction"?:"holm" or "hierarchy",
 //	 "alpha":NUMBER,"decoys":COUNT,
 //	 "void":{"missing":NUMBER,"one_model"?:true,"same_probes"?:true}}
 //
+// with FRAME {"digest":DIGEST,"size":COUNT,"ask":COUNT,"logged"?:TEXT} and
 // without the line breaks shown here. Numbers are the shortest decimals that give
 // the same float64, with an exponent below 1e-6 and from 1e21 on. Report: one line
 // too, the fields of [Report] and [Finding] in the order of their declaration.
