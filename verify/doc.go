@@ -165,5 +165,6 @@
 // too, the fields of [Report] and [Finding] in the order of their declaration.
 //
 // Decoy key j of a mark is [watermark.Watermark.Decoy] with the seal's digest as
-// its seed.
+// its seed; of a mark whose key is part of a pool, with the digest of the seal's
+// digest ‖ name of the key in the context "dyetrace 2026-11-24 verify pooled decoys/1".
 package verify
