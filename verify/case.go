@@ -89,6 +89,11 @@ func (c *Case) check() ([]*Opened, error) {
 		return nil, err
 	}
 	c.task = task
+	for i, p := range task.Passages {
+		if p.Key != "" && !slices.ContainsFunc(c.Plan.Keys, func(k KeyPlan) bool { return k.Name == p.Key }) {
+			return nil, fmt.Errorf("verify: passage %d is to be scored under key %q, want one of the plan's or none", i, p.Key)
+		}
+	}
 	if err := c.checkTranscript(c.Transcript, c.Plan.Suspect, c.Seal); err != nil {
 		return nil, err
 	}

@@ -18,6 +18,7 @@ type reading struct {
 	law   tail.Law
 	units []watermark.Unit // that some test counts
 	tests []selection
+	place map[watermark.Token]int32 // of the units of a position with many
 }
 
 // A selection is what one test counts of a reading.
@@ -246,7 +247,11 @@ func (r *reading) predictions(mark *watermark.Watermark, rec *Record) error {
 	}
 	ballots := make([]ballot, len(r.tests))
 	for _, p := range positions {
+		if len(r.units) > maxUnits {
+			return fmt.Errorf("verify: %d positions list more than %d tokens, want fewer of either", len(positions), maxUnits)
+		}
 		first := len(r.units)
+		clear(r.place)
 		prediction := rec.at(p)
 		for i := range r.tests {
 			if s := &r.tests[i]; s.test.reads() {
@@ -278,17 +283,37 @@ func (r *Record) at(p watermark.Unit) *collect.Prediction {
 	return &missing
 }
 
+// maxUnits bounds the memory of a reading: some gigabytes.
+const maxUnits = 1 << 26
+
 // unit returns the place of a token among the units of a position, which begin at
 // first.
 func (r *reading) unit(first int, position watermark.Unit, t watermark.Token) int32 {
-	for i := first; i < len(r.units); i++ {
-		if r.units[i].Token == t {
-			return int32(i)
+	if n, ok := r.place[t]; ok {
+		return n
+	}
+	if len(r.place) == 0 {
+		for i := first; i < len(r.units); i++ {
+			if r.units[i].Token == t {
+				return int32(i)
+			}
 		}
 	}
 	position.Token = t
+	n := int32(len(r.units))
 	r.units = append(r.units, position)
-	return int32(len(r.units) - 1)
+	if int(n)-first >= fewTokens { // from here on a search from the beginning takes longer
+		if r.place == nil {
+			r.place = make(map[watermark.Token]int32)
+		}
+		if len(r.place) == 0 {
+			for i := first; i < int(n); i++ {
+				r.place[r.units[i].Token] = int32(i)
+			}
+		}
+		r.place[t] = n
+	}
+	return n
 }
 
 // take selects the positions of a ballot in order. Positions without a vote are

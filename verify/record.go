@@ -2,6 +2,7 @@ package verify
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/dyetrace/dyetrace/verify/collect"
 	"github.com/dyetrace/dyetrace/watermark"
@@ -66,11 +67,6 @@ func checkPrediction(p *collect.Prediction) error {
 		if id < 0 {
 			return fmt.Errorf("token is %d, want at least 0", id)
 		}
-		for _, other := range p.IDs[:i] {
-			if other == id {
-				return fmt.Errorf("token %d is listed twice", id)
-			}
-		}
 		if l := p.LogProbs[i]; !(l <= 0) {
 			return fmt.Errorf("log-probability of token %d is %v, want at most 0", id, l)
 		}
@@ -79,11 +75,36 @@ func checkPrediction(p *collect.Prediction) error {
 		}
 		sum += exponential(p.LogProbs[i])
 	}
+	if id, ok := twice(p.IDs); ok {
+		return fmt.Errorf("token %d is listed twice", id)
+	}
 	if sum > 1+sumSlack {
 		return fmt.Errorf("probabilities of %d tokens sum to %v, want at most 1", len(p.IDs), sum)
 	}
 	return nil
 }
+
+// twice returns a token that is listed twice.
+func twice(ids []watermark.Token) (watermark.Token, bool) {
+	if len(ids) <= fewTokens {
+		for i, id := range ids {
+			if slices.Contains(ids[:i], id) {
+				return id, true
+			}
+		}
+		return 0, false
+	}
+	sorted := slices.Sorted(slices.Values(ids))
+	for i, id := range sorted[1:] {
+		if sorted[i] == id {
+			return id, true
+		}
+	}
+	return 0, false
+}
+
+// fewTokens is up to how many tokens a list is searched from its beginning.
+const fewTokens = 64
 
 // sumSlack is by how much rounded probabilities may sum to more than 1.
 const sumSlack = 1e-3
