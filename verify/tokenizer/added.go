@@ -25,8 +25,8 @@ type edge struct {
 	b    byte
 }
 
-func newMatcher(tokens []AddedToken, contents []string, table *unidata.Table) matcher {
-	m := matcher{tokens: tokens, only: -1, next: map[edge]int32{}, end: []int32{-1}, table: table}
+func newMatcher(tokens []AddedToken, contents []string) matcher {
+	m := matcher{tokens: tokens, only: -1, next: map[edge]int32{}, end: []int32{-1}, table: unidata.Categories()}
 	for i, content := range contents {
 		node := int32(0)
 		for _, b := range []byte(content) {

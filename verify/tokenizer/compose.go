@@ -3,6 +3,7 @@ package tokenizer
 import (
 	"slices"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/dyetrace/dyetrace/verify/tokenizer/internal/unidata"
@@ -25,7 +26,8 @@ const (
 	countL, countV, countT             = 19, 21, 28
 )
 
-func newComposer() *composer {
+// formC is made when first asked for.
+var formC = sync.OnceValue(func() *composer {
 	c := &composer{parts: map[rune][2]rune{}, whole: map[[2]rune]rune{}, class: map[rune]uint8{}, unstable: map[rune]bool{}}
 	unidata.CombiningClasses(func(r rune, class uint8) {
 		c.class[r] = class
@@ -56,7 +58,7 @@ func newComposer() *composer {
 		c.lowest = min(c.lowest, r)
 	}
 	return c
-}
+})
 
 // An edit says that [from, to) of the text became [normalFrom, normalTo) of the
 // normal form.

@@ -9,8 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"unicode/utf8"
-
-	"github.com/dyetrace/dyetrace/verify/tokenizer/internal/unidata"
 )
 
 // file is a tokenizer.json. A field that is not here is refused: it might change
@@ -56,16 +54,15 @@ func parse(data []byte) (*Tokenizer, error) {
 			return nil, fmt.Errorf("%s is set, which changes ids; want null", name)
 		}
 	}
-	table := unidata.NewTable()
 	t := &Tokenizer{digest: digest(data)}
-	t.words.kinds = newKinds(table)
+	t.words.kinds = allKinds()
 	t.scratch.New = newScratch
 	nfc, err := normalizer(f.Normalizer)
 	if err != nil {
 		return nil, err
 	}
 	if nfc {
-		t.nfc = newComposer()
+		t.nfc = formC()
 	}
 	if err := preTokenizer(f.PreTokenizer, &t.words); err != nil {
 		return nil, err
@@ -84,12 +81,12 @@ func parse(data []byte) (*Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.setAdded(added, table)
+	t.setAdded(added)
 	return t, m.build(t, added)
 }
 
 // setAdded sorts the added tokens by how they are found.
-func (t *Tokenizer) setAdded(added []AddedToken, table *unidata.Table) {
+func (t *Tokenizer) setAdded(added []AddedToken) {
 	t.byID, t.byContent = map[int32]AddedToken{}, map[string]int32{}
 	t.local = true
 	var tokens [2][]AddedToken
@@ -107,8 +104,8 @@ func (t *Tokenizer) setAdded(added []AddedToken, table *unidata.Table) {
 			t.local = false
 		}
 	}
-	t.raw = newMatcher(tokens[0], contents[0], table)
-	t.normal = newMatcher(tokens[1], contents[1], table)
+	t.raw = newMatcher(tokens[0], contents[0])
+	t.normal = newMatcher(tokens[1], contents[1])
 }
 
 // checkText refuses what encoding/json would replace by U+FFFD.

@@ -1,6 +1,7 @@
 package tokenizer
 
 import (
+	"sync"
 	"unicode/utf8"
 
 	"github.com/dyetrace/dyetrace/verify/tokenizer/internal/unidata"
@@ -57,8 +58,9 @@ type kinds struct {
 	table *unidata.Table
 }
 
-func newKinds(table *unidata.Table) *kinds {
-	k := &kinds{table: table}
+// allKinds is made when first asked for.
+var allKinds = sync.OnceValue(func() *kinds {
+	k := &kinds{table: unidata.Categories()}
 	for c := range k.of {
 		switch in := func(set uint32) bool { return 1<<c&set != 0 }; {
 		case in(1<<unidata.Lu | 1<<unidata.Lt):
@@ -78,10 +80,10 @@ func newKinds(table *unidata.Table) *kinds {
 		}
 	}
 	for c := range k.ascii {
-		k.ascii[c] = k.of[table.Category(rune(c))]
+		k.ascii[c] = k.of[k.table.Category(rune(c))]
 	}
 	return k
-}
+})
 
 // at returns the kind and the width of the character at s[i:]. A byte that is not
 // UTF-8 is a character of kind other.

@@ -4,7 +4,9 @@
 // depend on them; the tables of another Go release would be other tables.
 package unidata
 
-// The general categories. NewTable gives the code points outside of them Cn.
+import "sync"
+
+// The general categories. Cn is that of all other code points.
 const (
 	Cn = iota
 	Cc
@@ -90,8 +92,12 @@ type Table struct {
 	pages [][pageSize]uint8
 }
 
-// NewTable returns the categories. It takes some 100 µs and 60 KB.
-func NewTable() *Table {
+// Categories returns the table, which it makes when first called.
+func Categories() *Table { return shared() }
+
+var shared = sync.OnceValue(newTable)
+
+func newTable() *Table {
 	flat := make([]uint8, maxRune+1)
 	for _, s := range categories {
 		for r := s.first; r <= s.last; r++ {

@@ -23,7 +23,7 @@ func TestClasses(t *testing.T) {
 	var classes map[string][][2]rune
 	require.NoError(t, json.NewDecoder(unpacked).Decode(&classes))
 
-	table := unidata.NewTable()
+	table := unidata.Categories()
 	in := func(set uint32) func(rune) bool { return func(r rune) bool { return table.In(r, set) } }
 	for name, is := range map[string]func(rune) bool{
 		"L": in(unidata.Letter), "N": in(unidata.Number), "M": in(unidata.Mark), "P": in(unidata.Punctuation), "S": in(unidata.Symbol),
@@ -48,7 +48,7 @@ func TestClasses(t *testing.T) {
 }
 
 func TestOutOfRange(t *testing.T) {
-	table := unidata.NewTable()
+	table := unidata.Categories()
 	for _, r := range []rune{-1, 0x110000, 1<<31 - 1, -1 << 31} {
 		assert.EqualValues(t, unidata.Cn, table.Category(r), "%X", r)
 		assert.False(t, table.Word(r), "%X", r)
