@@ -257,7 +257,7 @@ func (b *Bundle) WithObjection(o Objection) (*Bundle, error) {
 		return nil, err
 	}
 	out.digest = out.sum()
-	return out, out.check()
+	return out, nil
 }
 
 // Digest names the bundle, as its last line does: [Bundle.Verify] says whether it is
@@ -318,11 +318,7 @@ func (b *Bundle) Objections() ([]Objection, error) {
 
 // Format implements [fmt.Formatter]: whatever the verb, the digest and the parts
 // with their sizes.
-func (b *Bundle) Format(s fmt.State, _ rune) {
-	if b == nil {
-		fmt.Fprint(s, "verify.Bundle(none)")
-		return
-	}
+func (b Bundle) Format(s fmt.State, _ rune) {
 	fmt.Fprintf(s, "verify.Bundle(%v", b.digest)
 	for _, p := range b.parts {
 		fmt.Fprintf(s, " %s %d", p.title(), len(p.data()))

@@ -50,22 +50,6 @@ func TestBundleIsRight(t *testing.T) {
 	}
 }
 
-// Every altered byte of a file is noticed, by its digests alone.
-func TestBundleEveryByteCounts(t *testing.T) {
-	data := file(t, smallCase(t).bundle(t))
-	v, err := verdict(t, data, verify.Recompute{})
-	require.NoError(t, err)
-	require.Empty(t, failed(v))
-	for i := range data {
-		for _, bits := range []byte{1, 2, 0x20, 0x80} {
-			v, err := verdict(t, flip(data, i, bits), verify.Recompute{})
-			if err == nil && len(failed(v)) == 0 {
-				t.Fatalf("byte %d, bits %#x: %q", i, bits, data[max(0, i-20):min(len(data), i+20)])
-			}
-		}
-	}
-}
-
 func TestBundleCut(t *testing.T) {
 	data := file(t, smallCase(t).bundle(t))
 	for n := range data {

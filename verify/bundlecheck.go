@@ -3,6 +3,7 @@ package verify
 import (
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/dyetrace/dyetrace/verify/collect"
 )
@@ -36,13 +37,14 @@ const (
 	Note Outcome = "note"
 )
 
-// OK reports whether the check took nothing from the bundle: it neither failed nor
-// was left undone.
-func (c Check) OK() bool { return c.Result != Failed && c.Result != NotChecked }
+// OK reports whether the check neither failed nor was left undone.
+func (c Check) OK() bool { return c.Result == Passed || c.Result == Warning || c.Result == Note }
 
 // OK reports whether everything was checked and nothing failed. Warnings are not
 // failures: read them.
-func (v Verification) OK() bool { return len(v.Checks) > 0 && v.count(Failed)+v.count(NotChecked) == 0 }
+func (v Verification) OK() bool {
+	return len(v.Checks) > 0 && !slices.ContainsFunc(v.Checks, func(c Check) bool { return !c.OK() })
+}
 
 func (v Verification) count(o Outcome) int {
 	n := 0

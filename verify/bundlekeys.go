@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/dyetrace/dyetrace/verify/collect"
 	"github.com/dyetrace/dyetrace/verify/internal/canon"
@@ -60,27 +59,33 @@ type keyLine struct {
 
 // encodeKeys returns the file of a case's opened keys. The case is checked.
 func encodeKeys(c *Case, revealed []RevealedKey) ([]byte, error) {
+	opened := make(map[string]*Opened)
+	for i := range c.Keys {
+		opened[c.Keys[i].Name] = &c.Keys[i]
+	}
+	shown := make(map[string]RevealedKey)
 	for _, k := range revealed {
-		if !slices.ContainsFunc(c.Keys, func(o Opened) bool { return o.Name == k.name }) {
-			return nil, fmt.Errorf("verify: key %q is revealed and was not opened", k.name)
+		if _, twice := shown[k.name]; twice || opened[k.name] == nil {
+			return nil, fmt.Errorf("verify: revealed key is %q, want each of the opened ones once", k.name)
 		}
+		shown[k.name] = k
 	}
 	var data []byte
 	for _, k := range c.Plan.Keys {
-		i := slices.IndexFunc(c.Keys, func(o Opened) bool { return o.Name == k.Name })
-		if i < 0 {
+		o := opened[k.Name]
+		if o == nil {
 			continue
 		}
-		r := slices.IndexFunc(revealed, func(r RevealedKey) bool { return r.name == k.Name })
-		if r < 0 || revealed[r].contents == nil {
+		r := shown[k.Name]
+		if r.contents == nil {
 			return nil, fmt.Errorf("verify: key %q was opened and is not revealed", k.Name)
 		}
 		line := keyLine{Name: k.Name}
 		if k.Commitment != (keys.Commitment{}) {
-			line.Nonce = (*collect.Digest)(&c.Keys[i].Nonce)
+			line.Nonce = (*collect.Digest)(&o.Nonce)
 		}
 		var err error
-		if line.Mark, line.Secret, err = revealed[r].lines(); err != nil {
+		if line.Mark, line.Secret, err = r.lines(); err != nil {
 			return nil, err
 		}
 		encoded, err := canon.Encode(line)
@@ -88,9 +93,6 @@ func encodeKeys(c *Case, revealed []RevealedKey) ([]byte, error) {
 			return nil, fmt.Errorf("verify: key %q: %v", k.Name, keyFault(err))
 		}
 		data = append(append(data, encoded...), '\n')
-	}
-	if len(revealed) > len(c.Keys) {
-		return nil, fmt.Errorf("verify: there are %d revealed keys, want %d, one for each that was opened", len(revealed), len(c.Keys))
 	}
 	return data, nil
 }

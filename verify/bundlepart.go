@@ -92,14 +92,14 @@ func comparePart(x, y part) int {
 
 // part returns the bytes of a part, and whether there is one.
 func (b *Bundle) part(kind, name string) ([]byte, bool) {
-	if b != nil {
-		for _, p := range b.parts {
-			if p.kind == kind && p.name == name {
-				return p.data(), true
-			}
-		}
+	if b == nil {
+		return nil, false
 	}
-	return nil, false
+	i, ok := slices.BinarySearchFunc(b.parts, part{kind: kind, name: name}, comparePart)
+	if !ok {
+		return nil, false
+	}
+	return b.parts[i].data(), true
 }
 
 // need returns the bytes of a part that every bundle has.

@@ -13,6 +13,7 @@ import (
 func (v *verifier) keys() {
 	data, ok := v.b.part(kindKeys, "")
 	if !ok {
+		v.revealed = make(map[string]bool)
 		return
 	}
 	lines, err := parseKeys(data)
@@ -22,16 +23,24 @@ func (v *verifier) keys() {
 	if !v.load("keys", err, "%d were opened", len(lines)) {
 		return
 	}
+	v.revealed = make(map[string]bool)
 	last := -1
+	place := make(map[string]int)
+	if v.c.Plan != nil {
+		for i, k := range v.c.Plan.Keys {
+			place[k.Name] = i
+		}
+	}
 	for i := range lines {
 		l := &lines[i]
+		v.revealed[l.Name] = true
 		name := "key " + printable(l.Name)
 		if v.c.Plan == nil {
 			v.lacking(name, NotChecked, "there is no plan to compare it with")
 			continue
 		}
-		at := slices.IndexFunc(v.c.Plan.Keys, func(k KeyPlan) bool { return k.Name == l.Name })
-		if at <= last {
+		at, ok := place[l.Name]
+		if !ok || at <= last {
 			v.lacking(name, Failed, "is no key of the plan, or there twice, or not in the plan's order")
 			continue
 		}
@@ -81,24 +90,23 @@ func (o *Opened) opens(want KeyPlan) error {
 // claims lists what had better be committed early.
 func (v *verifier) claims() []Claim {
 	var out []Claim
-	add := func(d collect.Digest, format string, args ...any) {
+	add := func(kind, name string, d collect.Digest) {
 		if !d.IsZero() {
-			out = append(out, Claim{fmt.Sprintf(format, args...), d})
+			out = append(out, Claim{kind, name, d})
 		}
 	}
 	if p := v.c.Plan; p != nil {
 		for _, k := range p.Keys {
-			add(collect.Digest(k.Commitment), "key %s", printable(k.Name))
+			add(ClaimKey, k.Name, collect.Digest(k.Commitment))
 		}
-		add(p.Served.Digest, "served answers")
-		add(p.Frame.Digest, "frame of prompts")
-		add(p.Reading.Frame.Digest, "frame of passages")
-		digest, _ := p.Digest() // a plan that was parsed has one
-		add(digest, "plan")
+		add(ClaimServed, "", p.Served.Digest)
+		add(ClaimPrompts, "", p.Frame.Digest)
+		add(ClaimPassages, "", p.Reading.Frame.Digest)
+		add(ClaimPlan, "", v.planDigest)
 	}
-	add(v.c.Seal.Digest, "seal")
+	add(ClaimSeal, "", v.c.Seal.Digest)
 	for _, x := range v.c.Controls {
-		add(x.Seal.Digest, "seal of %s", printable(x.Transcript.Suspect))
+		add(ClaimSeal, x.Transcript.Suspect, x.Seal.Digest)
 	}
 	return out
 }
@@ -107,53 +115,55 @@ func (v *verifier) claims() []Claim {
 func (v *verifier) ledger() {
 	claims := v.claims()
 	where := make(map[collect.Digest]string)
+	for _, c := range claims {
+		where[c.Digest] = ""
+	}
 	for _, p := range v.b.parts {
-		if p.kind != kindLedger {
-			continue
-		}
-		name := p.title()
-		if v.with.Ledger == nil {
-			v.line(name, NotChecked, "there is nothing to check a ledger with")
-			continue
-		}
-		proof, err := v.with.Ledger(LedgerPart{p.name, slices.Clone(p.data())}, slices.Clone(claims))
-		if !v.check(name, err, "shows %d of %d claims", len(shown(proof.Anchors, claims)), len(claims)) {
-			continue
-		}
-		good := true
-		for _, c := range proof.Checks {
-			v.Checks = append(v.Checks, Check{name + ": " + printable(c.Name), c.Result, printable(c.Detail)})
-			good = good && c.OK()
-		}
-		if !good { // what it shows is not to be believed
-			continue
-		}
-		for _, a := range shown(proof.Anchors, claims) {
-			if where[a.Digest] != "" {
-				where[a.Digest] += "; "
-			}
-			where[a.Digest] += name + ": " + printable(a.Where)
+		switch {
+		case p.kind != kindLedger:
+		case v.with.Ledger == nil:
+			v.line(p.title(), NotChecked, "there is nothing to check a ledger with")
+		default:
+			v.ledgerPart(p, claims, where)
 		}
 	}
 	for _, c := range claims {
-		name := "anchor of " + c.What
-		if at, ok := where[c.Digest]; ok {
-			v.line(name, Passed, "%s", at)
+		if at := where[c.Digest]; at != "" {
+			v.line("anchor of "+c.String(), Passed, "%s", at)
 		} else {
-			v.line(name, Warning, "unanchored: nothing here shows when it was committed")
+			v.line("anchor of "+c.String(), Warning, "unanchored: nothing here shows when it was committed")
 		}
 	}
 }
 
-// shown returns the anchors that are of a claim.
-func shown(anchors []Anchor, claims []Claim) []Anchor {
-	var out []Anchor
-	for _, a := range anchors {
-		if slices.ContainsFunc(claims, func(c Claim) bool { return c.Digest == a.Digest }) {
-			out = append(out, a)
+// ledgerPart adds to where each claim was committed.
+func (v *verifier) ledgerPart(p part, claims []Claim, where map[collect.Digest]string) {
+	proof, err := v.with.Ledger(LedgerPart{p.name, slices.Clone(p.data())}, slices.Clone(claims))
+	good := err == nil
+	if good {
+		for _, c := range proof.Checks {
+			v.line(p.title()+": "+printable(c.Name), c.Result, "%s", printable(c.Detail))
+			good = good && c.OK()
+		}
+		if !good {
+			err = errors.New("does not hold: what it shows is not believed")
 		}
 	}
-	return out
+	var shown []Anchor
+	for _, a := range proof.Anchors {
+		if _, ok := where[a.Digest]; ok {
+			shown = append(shown, a)
+		}
+	}
+	if !v.check(p.title(), err, "shows %s entries, %s of them claims of this bundle", grouped(len(proof.Anchors)), grouped(len(shown))) {
+		return
+	}
+	for _, a := range shown {
+		if where[a.Digest] != "" {
+			where[a.Digest] += "; "
+		}
+		where[a.Digest] += p.title() + ": " + printable(a.Where)
+	}
 }
 
 // warn says what takes away from what the bundle shows.
@@ -169,12 +179,16 @@ func (v *verifier) warn() {
 		what, logged string
 		has          bool
 	}{
-		{"frame of prompts", p.Frame.Logged, !p.Frame.IsZero()},
-		{"frame of passages", p.Reading.Frame.Logged, !p.Reading.Frame.IsZero()},
-		{"served answers", p.Served.Logged, !p.Served.IsZero()},
+		{ClaimPrompts, p.Frame.Logged, !p.Frame.IsZero()},
+		{ClaimPassages, p.Reading.Frame.Logged, !p.Reading.Frame.IsZero()},
+		{ClaimServed, p.Served.Logged, !p.Served.IsZero()},
 	} {
-		if f.has && f.logged == "" {
-			v.line(f.what, Warning, "the plan does not say where its digest was logged")
+		switch {
+		case !f.has:
+		case f.logged == "":
+			v.line(f.what, Warning, "the plan does not say where and when the digest was logged")
+		default:
+			v.line(f.what, Note, "the plan says that the digest was logged: %s: look it up", printable(f.logged))
 		}
 	}
 	for _, k := range p.Keys {
@@ -182,17 +196,10 @@ func (v *verifier) warn() {
 		if k.Commitment == (keys.Commitment{}) {
 			v.line(name, Warning, "has no commitment: only the public name of its mark binds it")
 		}
-		if !v.revealed(k.Name) {
+		if v.revealed != nil && !v.revealed[k.Name] {
 			v.line(name, Warning, "was not opened: its findings are void, and count in the family")
 		}
 	}
-}
-
-// revealed reports whether the bundle holds a key, whether right or wrong.
-func (v *verifier) revealed(name string) bool {
-	data, _ := v.b.part(kindKeys, "")
-	lines, err := parseKeys(data)
-	return err != nil || slices.ContainsFunc(lines, func(l keyLine) bool { return l.Name == name })
 }
 
 // notes repeats what nothing here can check.

@@ -35,11 +35,31 @@ type Recompute struct {
 
 // A Claim is something of a bundle that had better be committed early.
 type Claim struct {
-	// What it is: "plan", "frame of prompts", "frame of passages", "served answers",
-	// "key NAME", "seal", "seal of NAME".
-	What string
+	// Kind is what it is: one of the constants.
+	Kind string
+	// Name is that of the key in the plan, or of the control whose seal it is. Empty
+	// for everything else.
+	Name string
 	// Digest names it. That of a key is its commitment.
 	Digest collect.Digest
+}
+
+// The kinds of claims.
+const (
+	ClaimKey      = "key"
+	ClaimServed   = "served answers"
+	ClaimPrompts  = "frame of prompts"
+	ClaimPassages = "frame of passages"
+	ClaimPlan     = "plan"
+	ClaimSeal     = "seal"
+)
+
+// String returns kind and name.
+func (c Claim) String() string {
+	if c.Name == "" {
+		return c.Kind
+	}
+	return c.Kind + " " + printable(c.Name)
 }
 
 // A LedgerProof is what a part of a ledger shows.
@@ -84,9 +104,12 @@ type verifier struct {
 	b    *Bundle
 	with Recompute
 	c    Case // what is known so far
+
+	planDigest collect.Digest
 	// lacks are the parts of the case that are not known.
-	lacks []string
-	asked bool // c.task is known
+	lacks    []string
+	asked    bool            // c.task is known
+	revealed map[string]bool // keys that the bundle holds, right or wrong; nil if that is not known
 }
 
 // lacking adds a line for something that the case lacks now.
@@ -155,11 +178,13 @@ func (v *verifier) plan() {
 	if err == nil {
 		v.c.Plan, err = ParsePlan(data)
 	}
-	if !v.load("plan", err, "is what a plan is") {
-		return
+	if err == nil {
+		v.planDigest, err = v.c.Plan.Digest()
 	}
-	digest, err := v.c.Plan.Digest()
-	v.check("plan's digest", err, "%v, number %d on suspect %s", digest, v.c.Plan.Sequence, printable(v.c.Plan.Suspect))
+	if p := v.c.Plan; v.load("plan", err, "%v", v.planDigest) {
+		v.line("plan", Note, "number %d on suspect %s: %s keys, %s tests and %s earlier ones",
+			p.Sequence, printable(p.Suspect), grouped(len(p.Keys)), grouped(p.Size()), grouped(p.Earlier))
+	}
 }
 
 // frames checks the frames, and what the nonce picks of them.
@@ -244,7 +269,7 @@ func (v *verifier) sealed(kind, sealKind, name, suspect string, planned bool) (x
 	data, ok := v.needed(kind, name, planned)
 	if ok {
 		t, err := collect.ReadTranscript(bytes.NewReader(data))
-		if v.load(title, err, "is what a transcript is") {
+		if v.load(title, err, "of %s, as a transcript has to be", printable(suspect)) {
 			x.Transcript = t
 			v.answers(title, t, suspect)
 		}
@@ -295,7 +320,7 @@ func (v *verifier) served() {
 	if err == nil && v.c.Plan != nil {
 		err = v.c.checkServed()
 	}
-	if v.load(name, err, "%s texts, which have the plan's digest", grouped(len(texts))) && v.c.Plan == nil {
+	if v.load(name, err, "%s, with the plan's digest", grouped(len(texts))) && v.c.Plan == nil {
 		v.Checks[len(v.Checks)-1] = Check{name, NotChecked, "there is no plan to compare them with"}
 	}
 }
