@@ -59,9 +59,9 @@ func answer(mark *watermark.Watermark, model bigram, seed uint64) ([]watermark.T
 // snippet: verify
 // investigate asks what a public nonce picks, seals the answers, and only then
 // opens the keys.
-func investigate(ctx context.Context, plan *verify.Plan, frame *collect.Frame, suspect collect.Suspect,
+func investigate(ctx context.Context, plan *verify.Plan, frames verify.Frames, suspect collect.Suspect,
 	journal string, tokenizer verify.Tokenizer, opened []verify.Opened) (*verify.Report, error) {
-	task, err := plan.Task(frame)
+	task, err := plan.Task(frames)
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +73,7 @@ func investigate(ctx context.Context, plan *verify.Plan, frame *collect.Frame, s
 	if err != nil {
 		return nil, err
 	}
-	return verify.Judge(ctx, verify.Case{Plan: plan, Frame: frame, Transcript: transcript, Seal: seal,
+	return verify.Judge(ctx, verify.Case{Plan: plan, Frames: frames, Transcript: transcript, Seal: seal,
 		Keys: opened, Tokenizer: tokenizer})
 }
 
@@ -148,7 +148,6 @@ func convict() error {
 	}
 	plan := &verify.Plan{
 		Suspect:   "student",
-		Access:    verify.AccessText,
 		Sequence:  1,
 		Frame:     verify.FramePlan{Digest: frame.Digest(), Size: frame.Len(), Ask: 4, Logged: "in a public log"},
 		Nonce:     verify.Nonce{Value: collect.Digest{4, 5, 6}, Source: "a public beacon"},
@@ -164,7 +163,7 @@ func convict() error {
 		return err
 	}
 	defer os.RemoveAll(folder)
-	report, err := investigate(context.Background(), plan, frame, collect.Suspect{Name: "student", Text: suspect},
+	report, err := investigate(context.Background(), plan, verify.Frames{Prompts: frame}, collect.Suspect{Name: "student", Text: suspect},
 		filepath.Join(folder, "journal.jsonl"), tokenizer, []verify.Opened{{Name: "vendor", Mark: mark, Key: key, Nonce: nonce}})
 	if err != nil {
 		return err
