@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -159,6 +161,36 @@ func TestReadRetriesOnlyWhereNothingArrived(t *testing.T) {
 	r.f = nil
 	got = run(t, readTask(2), s, path, collect.Options{Clock: c})
 	assert.Equal(t, collect.Counts{Complete: 3, Failed: 1, Unreached: 5}, got.ReadingCounts())
+}
+
+// Never more than Concurrency questions are open, at the suspect and the reference
+// together.
+func TestReadHonoursConcurrency(t *testing.T) {
+	var now, most atomic.Int32
+	var once sync.Once
+	full := make(chan struct{})
+	enter := func() {
+		k := now.Add(1)
+		for m := most.Load(); k > m && !most.CompareAndSwap(m, k); m = most.Load() {
+		}
+		if k == 4 {
+			once.Do(func() { close(full) })
+		}
+		<-full // the first four wait until all of them are inside
+	}
+	s, r, ref := reading()
+	r.f = func(q collect.Reading, _ int) (collect.Predictions, error) {
+		enter()
+		defer now.Add(-1)
+		return predict(1, q), nil
+	}
+	ref.f = func(q collect.Reading, ids [][]int32, _ int) ([][]float64, error) {
+		enter()
+		defer now.Add(-1)
+		return rescore(2, q, ids), nil
+	}
+	run(t, readTask(9), s, journal(t), collect.Options{Concurrency: 4})
+	assert.LessOrEqual(t, most.Load(), int32(4))
 }
 
 // A cancelled question is asked again by the next run, unless something of the

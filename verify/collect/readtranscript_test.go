@@ -2,6 +2,8 @@ package collect_test
 
 import (
 	"bytes"
+	"io"
+	"math"
 	"strings"
 	"testing"
 
@@ -129,4 +131,37 @@ func TestReadTranscriptDigestCoversEveryByte(t *testing.T) {
 		assert.NotEqual(t, want, d, "byte %d", i)
 	}
 	assert.Positive(t, accepted)
+}
+
+// What cannot be written is an error and no shorter file, and has no digest.
+func TestWriteTranscriptFails(t *testing.T) {
+	got, l := readTranscript(t)
+	w := &narrow{left: 100}
+	n, err := got.WriteTo(w)
+	assert.ErrorIs(t, err, io.ErrShortWrite)
+	assert.Equal(t, int64(100), n)
+	assert.Equal(t, strings.Join(l, "")[:100], w.String())
+
+	got.Readings[0].Predictions[0].LogProbs[0] = math.Inf(-1)
+	_, err = got.WriteTo(io.Discard)
+	assert.EqualError(t, err, "collect: reading 0: json: unsupported value: -Inf")
+	_, err = got.Digest()
+	assert.Error(t, err)
+	_, err = got.Seal()
+	assert.Error(t, err)
+	assert.Error(t, collect.Seal{}.Check(got))
+}
+
+// narrow is a writer that takes so many bytes.
+type narrow struct {
+	bytes.Buffer
+	left int
+}
+
+func (w *narrow) Write(p []byte) (int, error) {
+	n, _ := w.Buffer.Write(p[:min(len(p), w.left)])
+	if w.left -= n; n < len(p) {
+		return n, io.ErrShortWrite
+	}
+	return n, nil
 }

@@ -27,7 +27,7 @@ func mixed(t *testing.T) (collect.Task, *collect.Transcript) {
 		case "question 0", "question 5":
 			return collect.Answer{Text: p + "\xff", Model: "m-7"}, nil
 		}
-		return collect.Answer{Text: p, Model: []string{"", "m-7", "m-8", "m-9", "m-10"}[k]}, nil
+		return collect.Answer{Text: p, Model: []string{"", "m-7", "m-8", "m-9", "m-10", "m-11"}[k]}, nil
 	}}
 	r.f = func(q collect.Reading, _ int) (collect.Predictions, error) {
 		out := predict(1, q)
@@ -46,10 +46,11 @@ func mixed(t *testing.T) (collect.Task, *collect.Transcript) {
 		return rescore(2, q, ids), nil
 	}
 	task := readTask(4)
-	task.Prompts, task.Probes = append(prompts(6), "who?"), []string{"who?", "2+2?"}
+	task.Prompts = append(append([]string{"who?"}, prompts(6)...), "who?") // a probe, in either half
+	task.Probes = []string{"who?", "2+2?"}
 	got := run(t, task, s, journal(t), collect.Options{Clock: newClock()})
-	assert.Equal(t, collect.Counts{Complete: 3, Refused: 2, Empty: 1, Failed: 1}, got.Counts())
-	assert.Equal(t, []string{"bigram-1", "m-10", "m-7", "m-8", "m-9"}, got.Models())
+	assert.Equal(t, collect.Counts{Complete: 4, Refused: 2, Empty: 1, Failed: 1}, got.Counts())
+	assert.Equal(t, []string{"bigram-1", "m-10", "m-11", "m-7", "m-8", "m-9"}, got.Models())
 	assert.Equal(t, 3, got.ReadingCounts().Failed)
 	return task, got
 }
@@ -87,7 +88,7 @@ func TestReplayRepeats(t *testing.T) {
 
 func TestReplayFailsWhereNothingIsRecorded(t *testing.T) {
 	task, recorded := mixed(t)
-	recorded.Prompts[0].Status = collect.Missing
+	recorded.Prompts[1].Status = collect.Missing
 	recorded.Readings[0].Status = collect.Missing
 	s := collect.Replay(recorded)
 	ctx := t.Context()

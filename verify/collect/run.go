@@ -151,7 +151,7 @@ func (c *collector) ask(ctx context.Context, p place) error {
 
 // send calls call, which sends the question to the suspect, until something of
 // an answer arrives or its retries are used up, and records what happens. An
-// error other than a [*TransportError] makes the event one of a failed answer.
+// error other than a [*TransportError] makes the answer one that failed.
 func (c *collector) send(ctx context.Context, p place, call func() (event, error)) error {
 	pause := c.opt.Backoff
 	for retry := 0; ; retry++ {
@@ -168,7 +168,7 @@ func (c *collector) send(ctx context.Context, p place, call func() (event, error
 		var te *TransportError
 		if !errors.As(err, &te) {
 			if err != nil {
-				ev.Kind, ev.Status, ev.Error, ev.Predictions = answered, Failed, valid(err.Error()), nil
+				ev.Status, ev.Error = Failed, valid(err.Error())
 			}
 			return c.record(p, ev)
 		}
