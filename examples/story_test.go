@@ -97,7 +97,7 @@ func Example_verify() {
 	}
 	// Output:
 	// null hypothesis: the suspect is independent of key vendor, given everything else it was trained on
-	// 446 of 800 tokens scored, log10 p -250.8 (exact), rejected: true
+	// 449 of 800 tokens scored, log10 p -250.0 (exact), rejected: true
 }
 
 func convict() error {
