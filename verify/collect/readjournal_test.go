@@ -2,6 +2,7 @@ package collect_test
 
 import (
 	"context"
+	"encoding/binary"
 	"os"
 	"slices"
 	"strings"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"github.com/zeebo/blake3"
 
 	"github.com/dyetrace/dyetrace/verify/collect"
 )
@@ -47,6 +49,49 @@ func TestJournalNamesWhatIsRead(t *testing.T) {
 	// Frozen: computed before tasks had passages.
 	assert.Equal(t, `{"schema":"dyetrace/journal/1","plan":"`+digest(1).String()+`","suspect":"s","questions":"da2b8e287ce298c6290238aee09e2a18b22b25e6af42884382883aa3878d1e7f"}`,
 		strings.SplitN(string(data), "\n", 2)[0])
+}
+
+// naiveQuestions follows the package comment and nothing else.
+func naiveQuestions(task collect.Task, lines []string) collect.Digest {
+	le := func(n int) []byte { return binary.LittleEndian.AppendUint64(nil, uint64(n)) }
+	const domain = "dyetrace 2026-11-24 verify questions/1"
+	list := func(entries []string) []byte {
+		material := le(len(entries))
+		for _, e := range entries {
+			material = append(append(material, le(len(e))...), e...)
+		}
+		out := make([]byte, 32)
+		blake3.DeriveKey(domain, material, out)
+		return out
+	}
+	material := slices.Concat(list(task.Prompts), list(task.Probes), list(lines))
+	for _, n := range []int{1, 0, task.Want.Top, 1, task.Span} { // argmax, sample, top, reference, span
+		material = append(material, le(n)...)
+	}
+	var out collect.Digest
+	blake3.DeriveKey(domain, material, out[:])
+	return out
+}
+
+func TestDigestsOfReadings(t *testing.T) {
+	s, _, _ := reading()
+	s.Text = echo()
+	task, path := readTask(2), journal(t)
+	task.Prompts, task.Probes = prompts(2), []string{"who?"}
+	run(t, task, s, path, collect.Options{})
+	data, err := os.ReadFile(path)
+	require.NoError(t, err)
+	frame, err := collect.PassageFrame(task.Passages)
+	require.NoError(t, err)
+	lines, err := frame.Sample(collect.Digest{}, 2)
+	require.NoError(t, err)
+	assert.Contains(t, strings.SplitN(string(data), "\n", 2)[0], `"questions":"`+naiveQuestions(task, lines).String()+`"}`)
+
+	var want collect.Digest
+	blake3.DeriveKey("dyetrace 2026-11-24 verify passage/1", []byte(lines[1]), want[:])
+	got, err := task.Passages[1].Digest()
+	require.NoError(t, err)
+	assert.Equal(t, want, got)
 }
 
 func TestRunRefusesAForeignReading(t *testing.T) {
