@@ -69,7 +69,8 @@
 //	16   only for kind 8: nonce of the planting, not zero
 //	32   digest, not zero
 //
-// The example of [Leaf.MarshalBinary] prints one field by field.
+// The example of [Leaf.MarshalBinary] prints one field by field; testdata/vectors.txt
+// has leaves of every kind.
 //
 // # Checkpoints
 //
@@ -78,9 +79,11 @@
 //
 //	example.com/planted
 //	4
-//	aw9hTqXgcyHrNrmD1cKqvYpSZ0Gn5MOPTJDXtnXyTeE=
+//	WZDex0Xjqh8aPQS0aKRpRXWel5qlZnh+/5qlrgOz+sU=
 //
-//	— example.com/planted FmfBSf…
+//	— example.com/planted FmfBSfaPcsN5WgYXspL+Qz16Lv4EQFrbn32Cmqe8koQNLqwyodJx8dwxz9rqVzqh37m3bM7j1jc5k30BnIaIDuP2VgE=
+//
+// The package's example makes this one.
 //
 // # Pseudonyms
 //

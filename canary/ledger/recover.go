@@ -64,7 +64,7 @@ func (l *Log) recoverFrom(m *mark) error {
 // holds reports whether the tree begins with the leaves of c.
 func (w *writer) holds(c Checkpoint) error {
 	if c.Size > w.tree.n {
-		return damaged(leavesFile, -1, "it has %d leaves, and a checkpoint of %d was signed: its end is missing", w.tree.n, c.Size)
+		return damaged(leavesFile, -1, "it has %d whole leaves, and a checkpoint of %d was signed: its end is missing or was changed", w.tree.n, c.Size)
 	}
 	root, err := tlog.TreeHash(c.Size, w.files)
 	if err != nil {

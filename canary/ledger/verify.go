@@ -216,7 +216,7 @@ func (a *auditor) checkEnd() error {
 		return nil
 	}
 	most := slices.Max(slices.Collect(maps.Keys(a.wanted)))
-	return damaged(leavesFile, a.size-a.torn, "it has %d leaves, %s speaks of %d: its end is missing", a.tree.n, a.wanted[most][0].file, most)
+	return damaged(leavesFile, a.size-a.torn, "it has %d whole leaves, %s speaks of %d: its end is missing or was changed", a.tree.n, a.wanted[most][0].file, most)
 }
 
 // checkDerived compares what was made of the last frame with the files.

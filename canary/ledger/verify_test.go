@@ -99,7 +99,7 @@ func TestRolledBack(t *testing.T) {
 	_, err = ledger.Verify(old, public)
 	require.NoError(t, err)
 	_, err = ledger.Verify(old, public, kept)
-	assert.ErrorContains(t, err, "it has 23 leaves, known checkpoint 0 speaks of 24: its end is missing")
+	assert.ErrorContains(t, err, "it has 23 whole leaves, known checkpoint 0 speaks of 24: its end is missing")
 
 	// It went on from there, another way.
 	l = open(t, old, options(1))
