@@ -130,7 +130,7 @@ func textCase(t testing.TB, decoys int) *bundled {
 	for _, s := range []collect.Stage{collect.Start, collect.Middle, collect.End} {
 		c.Transcript.Probes = append(c.Transcript.Probes, collect.Exchange{Stage: s, Question: "2+2?", Status: collect.Complete, Text: "4", Asked: 1})
 	}
-	c.Plan.Products = []verify.Product{{Name: "release", Test: verify.G1, Keys: []string{"vendor", "epoch"}}}
+	c.Plan.Products = []verify.Product{{Name: "release", Parts: verify.Across(verify.G1, "vendor", "epoch")}}
 	b := enclose(t, c, newKey(t, 4))
 	b.Ledger = []verify.LedgerPart{{Name: "toy", Data: fmt.Appendf(nil, "%v entry 1\n%v entry 2\n", b.Plan.Frame.Digest, b.Seal.Digest)}}
 	return b

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/dyetrace/dyetrace/canary"
 	"github.com/dyetrace/dyetrace/verify/collect"
 	"github.com/dyetrace/dyetrace/watermark"
 	"github.com/dyetrace/dyetrace/watermark/keys"
@@ -28,6 +29,9 @@ type Case struct {
 	// selection by prompt, time or account only, never by content. [ServedPlan]
 	// says why. Required for G2.
 	Served []watermark.Text
+	// Book is the book of canaries that the plan names. Required for tests of
+	// canaries.
+	Book *canary.Book
 	// Workers is how many goroutines score decoy keys. Defaults to the number
 	// of processors. The report does not depend on it.
 	Workers int
@@ -47,8 +51,8 @@ type Control struct {
 // An Opened key is one of the plan's, with what its commitment hides. Printing and
 // JSON leave out key and nonce.
 type Opened struct {
-	Name string // of the key in the plan. Required
-	Mark *watermark.Watermark
+	Name string               // of the key in the plan. Required
+	Mark *watermark.Watermark // Required, but of a tree of canaries
 	// Key and Nonce open the commitment. Required where there is one.
 	Key   keys.Key
 	Nonce [32]byte `json:"-"`
@@ -105,6 +109,9 @@ func (c *Case) check() ([]*Opened, error) {
 			c.Tokenizer.Name, c.Tokenizer.Digest, c.Plan.Tokenizer.Name, c.Plan.Tokenizer.Digest)
 	}
 	if err := c.checkServed(); err != nil {
+		return nil, err
+	}
+	if err := c.checkBook(); err != nil {
 		return nil, err
 	}
 	return c.open()
@@ -248,6 +255,9 @@ func (c *Case) open() ([]*Opened, error) {
 }
 
 func (o *Opened) check(want KeyPlan) error {
+	if want.Tree != "" {
+		return o.checkTree(want)
+	}
 	if o.Mark == nil {
 		return fmt.Errorf("verify: opened key %q has no mark", o.Name)
 	}

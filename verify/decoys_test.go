@@ -57,7 +57,7 @@ func twoLayers(t testing.TB, share float64, decoys int) *trialCase {
 
 func TestJudgeTellsStudentsApart(t *testing.T) {
 	c := twoLayers(t, 0.4, 1000)
-	c.Plan.Products = []verify.Product{{Name: "release", Test: verify.G1, Keys: []string{"vendor", "epoch"}}}
+	c.Plan.Products = []verify.Product{{Name: "release", Parts: verify.Across(verify.G1, "vendor", "epoch")}}
 	r := c.judge(t)
 	require.Len(t, r.Findings, 7)
 	for _, f := range r.Findings {

@@ -305,7 +305,7 @@ func ExampleJudge() {
 
 func ExampleProduct() {
 	// One hypothesis for two layers: independent of both. Their e-values multiply.
-	p := verify.Product{Name: "release 7", Test: verify.G1, Keys: []string{"vendor", "epoch"}}
+	p := verify.Product{Name: "release 7", Parts: verify.Across(verify.G1, "vendor", "epoch")}
 	fmt.Println(p.Name, evidence.LogPOfE(evidence.Product(4.5, 3)))
 	// Output:
 	// release 7 -7.5

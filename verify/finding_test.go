@@ -203,7 +203,7 @@ func TestVoidReasons(t *testing.T) {
 	c := newCase(t, []string{text(1, 2, 3, 4)}, nil)
 	c.Plan.Keys = []verify.KeyPlan{{Name: "demo", Mark: "a mark that is not opened", KeyID: "demo", Kind: watermark.PublicKey}, {Name: "odd", Mark: mark.ID(), KeyID: mark.Info().KeyID, Kind: watermark.Statistical}}
 	c.Plan.Tests = []verify.Test{{Name: verify.G1}}
-	c.Plan.Products = []verify.Product{{Name: "both", Test: verify.G1, Keys: []string{"demo", "odd"}}}
+	c.Plan.Products = []verify.Product{{Name: "both", Parts: verify.Across(verify.G1, "demo", "odd")}}
 	r := c.judge(t)
 	assert.Equal(t, []string{"everybody knows this key: what it finds is never evidence", "the key was not opened"}, r.Finding("demo", verify.G1).Void)
 	assert.Contains(t, r.Finding("both", verify.G1).Void, "its part under key demo is void")
@@ -213,7 +213,7 @@ func TestVoidReasons(t *testing.T) {
 func TestVoidPartsVoidProducts(t *testing.T) {
 	for open, void := range map[int]bool{3: false, 1: true} {
 		c := twoLayers(t, 0.3, 1000)
-		c.Plan.Products = []verify.Product{{Name: "release", Test: verify.G1, Keys: []string{"epoch", "vendor"}}}
+		c.Plan.Products = []verify.Product{{Name: "release", Parts: verify.Across(verify.G1, "epoch", "vendor")}}
 		c.Keys = c.Keys[:open]
 		f := c.judge(t).Finding("release", verify.G1)
 		assert.Equal(t, void, len(f.Void) > 0)
@@ -297,7 +297,7 @@ func TestG2OfSelfHashIsVoid(t *testing.T) {
 // Figures of logarithms have ten digits, sums all of theirs.
 func TestFiguresAreRounded(t *testing.T) {
 	c := twoLayers(t, 0.4, 1000)
-	c.Plan.Products = []verify.Product{{Name: "release", Test: verify.G1, Keys: []string{"vendor", "epoch"}}}
+	c.Plan.Products = []verify.Product{{Name: "release", Parts: verify.Across(verify.G1, "vendor", "epoch")}}
 	r := c.judge(t)
 	for _, f := range r.Findings {
 		figures := []float64{f.LogP, f.LogE, f.Adjusted, f.Effect.D, f.Effect.Low, f.Effect.High}

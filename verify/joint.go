@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/dyetrace/dyetrace/verify/evidence"
 )
@@ -22,17 +23,16 @@ const independentOfAll = "the suspect is independent of all of the keys, given e
 
 // product joins findings under independent keys.
 func product(q Product, parts []*Finding) (Finding, error) {
-	f := Finding{Key: q.Name, Test: q.Test, Tail: Bound,
-		Null: independentOfAll}
-	if len(parts) != len(q.Keys) {
+	f := Finding{Key: q.Name, Test: q.test(), Tail: Bound, Null: independentOfAll}
+	if len(parts) != len(q.Parts) {
 		return f, errors.New("verify: a product lacks a part")
 	}
 	var bets []float64
 	for _, p := range parts {
 		if len(p.Void) > 0 {
-			f.Void = append(f.Void, fmt.Sprintf("its part under key %s is void", p.Key))
+			f.Void = append(f.Void, fmt.Sprintf("its part %s under key %s is void", p.Test, printable(p.Key)))
 		}
-		f.Raw = p.Raw
+		f.Raw = max(f.Raw, p.Raw)
 		f.Scored += p.Scored
 		bets = append(bets, p.LogE)
 	}
@@ -41,13 +41,25 @@ func product(q Product, parts []*Finding) (Finding, error) {
 	return f, nil
 }
 
+// test returns the name of the test that all parts are of, or the names of all.
+func (q Product) test() string {
+	var names []string
+	for _, p := range q.Parts {
+		if !slices.Contains(names, p.Test) {
+			names = append(names, p.Test)
+		}
+	}
+	return strings.Join(names, " × ")
+}
+
 // pooled adds one test up over keys whose texts are different ones.
 func (j *judgement) pooled(q Pool, parts []*Finding) (Finding, error) {
 	f := Finding{Key: q.Name, Test: q.Test, Null: independentOfAll, Tail: Bound}
 	if len(parts) != len(q.Keys) {
 		return f, errors.New("verify: a pool lacks a part")
 	}
-	test := j.c.Plan.Tests[slices.IndexFunc(j.c.Plan.Tests, func(t Test) bool { return t.String() == q.Test })]
+	test := j.c.Plan.test(q.Test)
+	tests := j.c.Plan.key(q.Keys[0]).takes(j.c.Plan.Tests) // the same for all keys of marks
 	var all keyTotals
 	all.decoys = make([]total, j.c.Plan.Decoys)
 	for _, p := range parts {
@@ -63,7 +75,7 @@ func (j *judgement) pooled(q Pool, parts []*Finding) (Finding, error) {
 		}
 		f.Raw += p.Raw
 		f.Scored += p.Scored
-		part := column[slices.Index(j.c.Plan.Tests, test)]
+		part := column[slices.Index(tests, test)]
 		all.law = part.law
 		all.own.add(&part.own)
 		for i := range part.decoys {
@@ -97,24 +109,32 @@ func (p *Plan) correct(logP []float64) ([]evidence.Decision, error) {
 	}
 	// Each test's tree, each product and pool and each earlier test has an equal
 	// share of Alpha.
-	singles := len(p.Keys) * len(p.Tests)
-	shares := float64(len(p.Tests) + len(logP) - singles + p.Earlier)
+	var single []Part
+	for _, k := range p.Keys {
+		for _, t := range k.takes(p.Tests) {
+			single = append(single, Part{k.Name, t.String()})
+		}
+	}
+	shares := float64(len(p.Tests) + len(logP) - len(single) + p.Earlier)
 	share := evidence.Family{Alpha: p.Alpha / shares}
 	out := make([]evidence.Decision, len(logP))
-	for t := range p.Tests {
-		column := make([]float64, len(p.Keys))
-		for k := range p.Keys {
-			column[k] = logP[k*len(p.Tests)+t]
+	for _, t := range p.Tests {
+		var column []float64
+		var at []int
+		for i, part := range single {
+			if part.Test == t.String() {
+				column, at = append(column, logP[i]), append(at, i)
+			}
 		}
-		decided, err := share.Hierarchical(p.parents(), column)
+		decided, err := share.Hierarchical(p.parents(t), column)
 		if err != nil {
 			return nil, err
 		}
-		for k := range p.Keys {
-			out[k*len(p.Tests)+t] = decided[k]
+		for k, d := range decided {
+			out[at[k]] = d
 		}
 	}
-	for i := singles; i < len(logP); i++ {
+	for i := len(single); i < len(logP); i++ {
 		decided, err := share.Bonferroni(logP[i : i+1])
 		if err != nil {
 			return nil, err
@@ -127,11 +147,22 @@ func (p *Plan) correct(logP []float64) ([]evidence.Decision, error) {
 	return out, nil
 }
 
-// parents returns the index of the key above each key, −1 for roots.
-func (p *Plan) parents() []int {
-	out := make([]int, len(p.Keys))
-	for i, k := range p.Keys {
-		out[i] = slices.IndexFunc(p.Keys, func(o KeyPlan) bool { return o.Name == k.Parent && k.Parent != "" })
+// parents returns, for each key that takes a test, the index of the next such key
+// above it, −1 for roots.
+func (p *Plan) parents(t Test) []int {
+	var names []string
+	for _, k := range p.Keys {
+		if slices.Contains(k.takes(p.Tests), t) {
+			names = append(names, k.Name)
+		}
+	}
+	out := make([]int, len(names))
+	for i, name := range names {
+		above := p.key(name).Parent
+		for above != "" && !slices.Contains(names, above) {
+			above = p.key(above).Parent
+		}
+		out[i] = slices.Index(names, above)
 	}
 	return out
 }

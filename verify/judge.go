@@ -35,8 +35,15 @@ func Judge(ctx context.Context, c Case) (*Report, error) {
 	j.pool.total = j.pool.count * len(c.Keys)
 	for i, k := range c.Plan.Keys {
 		if opened[i] == nil {
-			r.Findings = append(r.Findings, unopened(k, c.Plan.Tests)...)
-		} else if err := j.key(ctx, k, opened[i].Mark); err != nil {
+			r.Findings = append(r.Findings, unopened(k, k.takes(c.Plan.Tests))...)
+			continue
+		}
+		if k.Tree != "" {
+			err = j.tree(ctx, k, opened[i].Key)
+		} else {
+			err = j.key(ctx, k, opened[i].Mark)
+		}
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -73,11 +80,12 @@ func (j *judgement) key(ctx context.Context, k KeyPlan, mark *watermark.Watermar
 	if j.c.Plan.pooled(k.Name) { // decoys of keys that are added up have to be independent
 		seed = canon.Sum(pooledContext, seed[:], []byte(k.Name))
 	}
-	found, totals, err := examine(ctx, k, mark, rec, j.c.Plan.Tests, j.c.Plan.level(), j.pool.with(seed))
+	tests := k.takes(j.c.Plan.Tests)
+	found, totals, err := examine(ctx, k, mark, rec, tests, j.c.Plan.level(), j.pool.with(seed))
 	if err != nil {
 		return err
 	}
-	if err := j.controls(ctx, k, mark, found); err != nil {
+	if err := j.controls(ctx, k, mark, tests, found); err != nil {
 		return err
 	}
 	j.totals[k.Name] = totals
@@ -115,12 +123,12 @@ func unopened(k KeyPlan, tests []Test) []Finding {
 }
 
 // controls asks the plan's clean models what the findings say of the suspect.
-func (j *judgement) controls(ctx context.Context, k KeyPlan, mark *watermark.Watermark, found []Finding) error {
+func (j *judgement) controls(ctx context.Context, k KeyPlan, mark *watermark.Watermark, tests []Test, found []Finding) error {
 	p := j.c.Plan
 	for _, name := range p.Controls {
 		rec := j.c.record(j.c.Controls[j.c.control(name)].Transcript).under(k.Name)
-		tests, stands := controlTests(p.Tests, rec)
-		said, _, err := examine(ctx, k, mark, rec, tests, p.level(), &decoyPool{})
+		asked, stands := controlTests(tests, rec)
+		said, _, err := examine(ctx, k, mark, rec, asked, p.level(), &decoyPool{})
 		if err != nil {
 			return fmt.Errorf("control %q: %w", name, err)
 		}
@@ -134,7 +142,7 @@ func (j *judgement) controls(ctx context.Context, k KeyPlan, mark *watermark.Wat
 		}
 	}
 	for i := range found {
-		if p.Tests[i].reads() && len(p.Controls) == 0 {
+		if tests[i].reads() && len(p.Controls) == 0 {
 			found[i].Notes = append(found[i].Notes, "no clean model was asked the same: decoy keys do not show whether a model that copies from its context would be found, too")
 		}
 	}
@@ -166,7 +174,7 @@ func controlTests(tests []Test, rec *Record) (out []Test, stands []int) {
 func (j *judgement) holdOut() {
 	p := j.c.Plan
 	for _, k := range p.Keys {
-		for _, t := range p.Tests {
+		for _, t := range k.takes(p.Tests) {
 			f := j.report.Finding(k.Name, t.String())
 			if !k.HeldOut || !(f.LogP <= p.level()) || len(f.Void) > 0 {
 				continue
@@ -183,24 +191,24 @@ func (j *judgement) holdOut() {
 // joint adds the plan's products and pools.
 func (j *judgement) joint() error {
 	r, p := j.report, j.c.Plan
-	parts := func(test string, keys []string) []*Finding {
+	find := func(parts []Part) []*Finding {
 		var out []*Finding
-		for _, name := range keys {
-			if f := r.Finding(name, test); f != nil {
+		for _, part := range parts {
+			if f := r.Finding(part.Key, part.Test); f != nil {
 				out = append(out, f)
 			}
 		}
 		return out
 	}
 	for _, q := range p.Products {
-		f, err := product(q, parts(q.Test, q.Keys))
+		f, err := product(q, find(q.Parts))
 		if err != nil {
 			return err
 		}
 		r.Findings = append(r.Findings, f)
 	}
 	for _, q := range p.Pools {
-		f, err := j.pooled(q, parts(q.Test, q.Keys))
+		f, err := j.pooled(q, find(Across(q.Test, q.Keys...)))
 		if err != nil {
 			return err
 		}

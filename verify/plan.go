@@ -44,6 +44,8 @@ type Plan struct {
 	// Served names the marked answers that G2 and R tests with Served filter by.
 	// Required with them.
 	Served ServedPlan `json:"served,omitzero"`
+	// Book names the book of canaries. Required with tests of canaries.
+	Book BookPlan `json:"book,omitzero"`
 	// Controls are models that never saw the marked answers, asked the same
 	// questions: where a test rejects one of them, the finding is void. A finding
 	// of an R test without a control says that there was none.
@@ -129,6 +131,9 @@ type KeyPlan struct {
 	// Commitment binds the key. The zero Commitment says that there is none:
 	// marks of other engines, whose keys are integers. Reports say so.
 	Commitment keys.Commitment `json:"commitment,omitzero"`
+	// Tree says that the key decides canaries, those of this tree of the plan's
+	// Book. Mark is then [TreeMark]. Make the entry with [CommitTree].
+	Tree string `json:"tree,omitempty"`
 	// HeldOut says that nothing was ever made under the key: a test that rejects
 	// it is void under every key.
 	HeldOut bool `json:"held_out,omitempty"`
@@ -186,15 +191,31 @@ type ServedPlan struct {
 // IsZero reports whether there are none.
 func (s ServedPlan) IsZero() bool { return s == ServedPlan{} }
 
-// A Product is one finding for several keys under one hypothesis: that the
-// suspect is independent of all of them. It multiplies the e-values of one test
-// under each: keys are independent, so are their e-values. Marks of one key are
-// not, unless they are different layers of one layout, whose windows differ: a
-// plan that multiplies others is refused.
+// A Product is one finding for several keys under one hypothesis: that the suspect
+// is independent of all of them. It multiplies the e-values of its parts, which are
+// independent where their keys are: layers of a watermark and trees of canaries, so
+// that evidence of every channel counts together. Marks of one key are not
+// independent, unless they are different layers of one layout, whose windows differ;
+// different canary tests under one key are, since their units differ. A plan that
+// multiplies others is refused.
 type Product struct {
-	Name string   `json:"name"`
-	Test string   `json:"test"` // [Test.String] of a test of the plan
-	Keys []string `json:"keys"` // names of Keys, two or more
+	Name  string `json:"name"`
+	Parts []Part `json:"parts"` // two or more
+}
+
+// A Part is one test under one key.
+type Part struct {
+	Key  string `json:"key"`  // name of one of Keys
+	Test string `json:"test"` // [Test.String] of one of Tests
+}
+
+// Across returns the parts of one test under several keys.
+func Across(test string, keys ...string) []Part {
+	out := make([]Part, len(keys))
+	for i, k := range keys {
+		out[i] = Part{k, test}
+	}
+	return out
 }
 
 // A Pool is one finding for texts that were each made under a key of their own, as
@@ -229,9 +250,27 @@ const (
 	FarLevel  = 1e-9
 )
 
-// Size returns the number of tests that the plan makes: keys times tests, products
-// and pools. The family is Size()+Earlier.
-func (p *Plan) Size() int { return len(p.Keys)*len(p.Tests) + len(p.Products) + len(p.Pools) }
+// Size returns the number of tests that the plan makes: of each key those that it
+// takes, products and pools. The family is Size()+Earlier.
+func (p *Plan) Size() int {
+	n := len(p.Products) + len(p.Pools)
+	for _, k := range p.Keys {
+		n += len(k.takes(p.Tests))
+	}
+	return n
+}
+
+// takes returns the tests that are made under the key: those of canaries under the
+// key of a tree, the others under that of a mark.
+func (k KeyPlan) takes(tests []Test) []Test {
+	var out []Test
+	for _, t := range tests {
+		if t.canary() == (k.Tree != "") {
+			out = append(out, t)
+		}
+	}
+	return out
+}
 
 // Family returns the family in which the plan's tests are corrected.
 func (p *Plan) Family() evidence.Family {

@@ -19,7 +19,7 @@ func fullPlan(t testing.TB) *verify.Plan {
 	p := c.Plan
 	p.Sequence, p.Earlier = 2, 4
 	p.Probes = []string{"who are you?"}
-	p.Products = []verify.Product{{Name: "release", Test: verify.G1, Keys: []string{"vendor", "epoch"}}}
+	p.Products = []verify.Product{{Name: "release", Parts: verify.Across(verify.G1, "vendor", "epoch")}}
 	p.Void = verify.Voiding{Missing: 0.1, OneModel: true, SameProbes: true}
 	return p
 }
@@ -45,40 +45,40 @@ func TestPlanSurvivesItsFile(t *testing.T) {
 
 func TestPlanRefuses(t *testing.T) {
 	for want, spoil := range map[string]func(p *verify.Plan){
-		"verify: plan has no suspect, want a name":                                                           func(p *verify.Plan) { p.Suspect = "" },
-		`verify: plan holds "\xff", want valid UTF-8`:                                                        func(p *verify.Plan) { p.Nonce.Source = "\xff" },
-		`verify: plan holds "a\xff", want valid UTF-8`:                                                       func(p *verify.Plan) { p.Probes = []string{"a\xff"} },
-		"verify: plan has sequence number 0, want at least 1":                                                func(p *verify.Plan) { p.Sequence = 0 },
-		"verify: plan number 6 has 4 earlier tests, want at least 5, one for each plan before it":            func(p *verify.Plan) { p.Sequence = 6 },
-		"verify: plan has 1000000001 earlier tests, want at most 1000000000":                                 func(p *verify.Plan) { p.Earlier = 1_000_000_001 },
-		`verify: key "epoch" has no key ID, want the public name of the key`:                                 func(p *verify.Plan) { p.Keys[1].KeyID = "" },
-		`verify: plan holds "b\xff", want valid UTF-8`:                                                       func(p *verify.Plan) { p.Served.Logged = "b\xff" },
-		"verify: plan has no tokenizer, want a name and a digest":                                            func(p *verify.Plan) { p.Tokenizer.Digest = collect.Digest{} },
-		"verify: plan has no digest of a frame of prompts":                                                   func(p *verify.Plan) { p.Frame.Digest = collect.Digest{} },
-		"verify: plan asks 13 prompts, want 1 to 10, the size of the frame":                                  func(p *verify.Plan) { p.Frame.Ask = 13 },
-		"verify: plan asks 0 prompts, want 1 to 10, the size of the frame":                                   func(p *verify.Plan) { p.Frame.Ask = 0 },
-		"verify: nonce has a value without a source or a source without a value":                             func(p *verify.Plan) { p.Nonce.Source = "" },
-		"verify: plan has 0 keys, want at least 1":                                                           func(p *verify.Plan) { p.Keys = nil },
-		`verify: key name is "", want a name that no other key of the plan has`:                              func(p *verify.Plan) { p.Keys[0].Name = "" },
-		`verify: key name is "vendor", want a name that no other key of the plan has`:                        func(p *verify.Plan) { p.Keys[1].Name = "vendor" },
-		`verify: key "epoch" has words of kind "magic", want "cryptographic", "statistical" or "public key"`: func(p *verify.Plan) { p.Keys[1].Kind = "magic" },
-		`verify: key "vendor" has mark "", want a mark that no other key of the plan has`:                    func(p *verify.Plan) { p.Keys[0].Mark = "" },
-		"verify: plan has 0 tests, want at least 1":                                                          func(p *verify.Plan) { p.Tests = nil },
-		`verify: test is "R7", want "G1", "G2", "R1", "R2", "R3", "R4" or "R4h"`:                             func(p *verify.Plan) { p.Tests[0].Name = "R7" },
-		"verify: test G2 is in the plan twice":                                                               func(p *verify.Plan) { p.Tests[0] = p.Tests[1] },
-		"verify: test G1 counts the first 5 scores, want 0: it is exact for any number":                      func(p *verify.Plan) { p.Tests[0].First = 5 },
-		"verify: test G2 counts the first -5 scores, want 0 to 1000000000":                                   func(p *verify.Plan) { p.Tests[1].First = -5 },
-		"want some exactly if a test goes by them":                                                           func(p *verify.Plan) { p.Served = verify.ServedPlan{} },
-		"verify: plan names 10 served answers with digest":                                                   func(p *verify.Plan) { p.Tests = p.Tests[:1] },
-		`verify: product name is "epoch", want a name that no key, no product and no pool has`:               func(p *verify.Plan) { p.Products[0].Name = "epoch" },
-		`verify: product "release" is of test "G3", want a test of the plan`:                                 func(p *verify.Plan) { p.Products[0].Test = "G3" },
-		`verify: product "release" has 1 keys, want at least 2`:                                              func(p *verify.Plan) { p.Products[0].Keys = []string{"vendor"} },
-		`verify: product "release" has key "vendor", want different keys of the plan`:                        func(p *verify.Plan) { p.Products[0].Keys = []string{"vendor", "vendor"} },
-		`verify: product "release" has key "release", want different keys of the plan`:                       func(p *verify.Plan) { p.Products[0].Keys = []string{"vendor", "release"} },
-		"verify: plan: evidence: alpha is 0, want more than 0 and less than 1":                               func(p *verify.Plan) { p.Alpha = 0 },
-		"verify: plan has 999 decoy keys, want 1000 to 1000000, or 0 for none":                               func(p *verify.Plan) { p.Decoys = 999 },
-		"verify: plan has -1 decoy keys, want 1000 to 1000000, or 0 for none":                                func(p *verify.Plan) { p.Decoys = -1 },
-		"verify: share of missing answers is 1.5, want 0 to 1":                                               func(p *verify.Plan) { p.Void.Missing = 1.5 },
+		"verify: plan has no suspect, want a name":                                                                                     func(p *verify.Plan) { p.Suspect = "" },
+		`verify: plan holds "\xff", want valid UTF-8`:                                                                                  func(p *verify.Plan) { p.Nonce.Source = "\xff" },
+		`verify: plan holds "a\xff", want valid UTF-8`:                                                                                 func(p *verify.Plan) { p.Probes = []string{"a\xff"} },
+		"verify: plan has sequence number 0, want at least 1":                                                                          func(p *verify.Plan) { p.Sequence = 0 },
+		"verify: plan number 6 has 4 earlier tests, want at least 5, one for each plan before it":                                      func(p *verify.Plan) { p.Sequence = 6 },
+		"verify: plan has 1000000001 earlier tests, want at most 1000000000":                                                           func(p *verify.Plan) { p.Earlier = 1_000_000_001 },
+		`verify: key "epoch" has no key ID, want the public name of the key`:                                                           func(p *verify.Plan) { p.Keys[1].KeyID = "" },
+		`verify: plan holds "b\xff", want valid UTF-8`:                                                                                 func(p *verify.Plan) { p.Served.Logged = "b\xff" },
+		"verify: plan has no tokenizer, want a name and a digest":                                                                      func(p *verify.Plan) { p.Tokenizer.Digest = collect.Digest{} },
+		"verify: plan has no digest of a frame of prompts":                                                                             func(p *verify.Plan) { p.Frame.Digest = collect.Digest{} },
+		"verify: plan asks 13 prompts, want 1 to 10, the size of the frame":                                                            func(p *verify.Plan) { p.Frame.Ask = 13 },
+		"verify: plan asks 0 prompts, want 1 to 10, the size of the frame":                                                             func(p *verify.Plan) { p.Frame.Ask = 0 },
+		"verify: nonce has a value without a source or a source without a value":                                                       func(p *verify.Plan) { p.Nonce.Source = "" },
+		"verify: plan has 0 keys, want at least 1":                                                                                     func(p *verify.Plan) { p.Keys = nil },
+		`verify: key name is "", want a name that no other key of the plan has`:                                                        func(p *verify.Plan) { p.Keys[0].Name = "" },
+		`verify: key name is "vendor", want a name that no other key of the plan has`:                                                  func(p *verify.Plan) { p.Keys[1].Name = "vendor" },
+		`verify: key "epoch" has words of kind "magic", want "cryptographic", "statistical" or "public key"`:                           func(p *verify.Plan) { p.Keys[1].Kind = "magic" },
+		`verify: key "vendor" has mark "", want a mark that no other key of the plan has`:                                              func(p *verify.Plan) { p.Keys[0].Mark = "" },
+		"verify: plan has 0 tests, want at least 1":                                                                                    func(p *verify.Plan) { p.Tests = nil },
+		`verify: test is "R7", want "G1", "G2", "R1", "R2", "R3", "R4" or "R4h", or of canaries "cells", "picks", "order" or "cohort"`: func(p *verify.Plan) { p.Tests[0].Name = "R7" },
+		"verify: test G2 is in the plan twice":                                                                                         func(p *verify.Plan) { p.Tests[0] = p.Tests[1] },
+		"verify: test G1 counts the first 5 scores, want 0: it is exact for any number":                                                func(p *verify.Plan) { p.Tests[0].First = 5 },
+		"verify: test G2 counts the first -5 scores, want 0 to 1000000000":                                                             func(p *verify.Plan) { p.Tests[1].First = -5 },
+		"want some exactly if a test goes by them":                                                                                     func(p *verify.Plan) { p.Served = verify.ServedPlan{} },
+		"verify: plan names 10 served answers with digest":                                                                             func(p *verify.Plan) { p.Tests = p.Tests[:1] },
+		`verify: product name is "epoch", want a name that no key, no product and no pool has`:                                         func(p *verify.Plan) { p.Products[0].Name = "epoch" },
+		`verify: product "release" has part G3 under key "epoch", want a test of the plan under a key that takes it`:                   func(p *verify.Plan) { p.Products[0].Parts[1].Test = "G3" },
+		`verify: product "release" has 1 parts, want at least 2`:                                                                       func(p *verify.Plan) { p.Products[0].Parts = p.Products[0].Parts[:1] },
+		`verify: product "release" has part G1 under key "vendor" twice`:                                                               func(p *verify.Plan) { p.Products[0].Parts[1].Key = "vendor" },
+		`verify: product "release" has part G1 under key "release", want a test of the plan under a key that takes it`:                 func(p *verify.Plan) { p.Products[0].Parts[1].Key = "release" },
+		"verify: plan: evidence: alpha is 0, want more than 0 and less than 1":                                                         func(p *verify.Plan) { p.Alpha = 0 },
+		"verify: plan has 999 decoy keys, want 1000 to 1000000, or 0 for none":                                                         func(p *verify.Plan) { p.Decoys = 999 },
+		"verify: plan has -1 decoy keys, want 1000 to 1000000, or 0 for none":                                                          func(p *verify.Plan) { p.Decoys = -1 },
+		"verify: share of missing answers is 1.5, want 0 to 1":                                                                         func(p *verify.Plan) { p.Void.Missing = 1.5 },
 	} {
 		p := fullPlan(t)
 		spoil(p)
@@ -232,11 +232,11 @@ func TestProductsOfOneKeyAreRefused(t *testing.T) {
 		for n, m := range map[string]*watermark.Watermark{"x": c.a, "y": c.b} {
 			p.Keys = append(p.Keys, verify.KeyPlan{Name: n, Mark: m.ID(), Kind: m.Info().Kind, KeyID: m.Info().KeyID})
 		}
-		p.Products[0].Keys = []string{"x", "y"}
+		p.Products[0].Parts = verify.Across(verify.G1, "x", "y")
 		if err := p.Check(); c.fine {
 			assert.NoError(t, err, name)
 		} else {
-			assert.ErrorContains(t, err, "both of key "+c.a.Info().KeyID+": want different keys, or different layers of one layout", name)
+			assert.ErrorContains(t, err, "both of key "+c.a.Info().KeyID+": want different keys, different layers of one layout", name)
 		}
 	}
 }

@@ -18,7 +18,7 @@ func (p *Plan) Check() error {
 		return errors.New("verify: there is no plan")
 	}
 	for _, f := range []func() error{p.checkStrings, p.checkSuspect, p.checkKeys, p.checkTests, p.checkFrames,
-		p.checkReading, p.checkControls, p.checkJoint, p.checkTree, p.checkRates} {
+		p.checkReading, p.checkControls, p.checkBook, p.checkJoint, p.checkTree, p.checkRates} {
 		if err := f(); err != nil {
 			return err
 		}
@@ -29,9 +29,9 @@ func (p *Plan) Check() error {
 // checkStrings refuses what JSON would change silently.
 func (p *Plan) checkStrings() error {
 	all := slices.Concat([]string{p.Suspect, p.Frame.Logged, p.Served.Logged, p.Nonce.Source, p.Tokenizer.Name,
-		p.Reading.Frame.Logged, p.Reading.Reference, p.Reading.Age}, p.Probes, p.Controls)
+		p.Reading.Frame.Logged, p.Reading.Reference, p.Reading.Age, p.Book.Name}, p.Probes, p.Controls)
 	for _, k := range p.Keys {
-		all = append(all, k.Name, k.Mark, k.KeyID)
+		all = append(all, k.Name, k.Mark, k.KeyID, k.Tree)
 	}
 	for _, q := range p.Products {
 		all = append(all, q.Name)
@@ -68,6 +68,7 @@ func (p *Plan) uses(is func(Test) bool) bool { return slices.ContainsFunc(p.Test
 // checkFrames compares what is asked with what the tests need.
 func (p *Plan) checkFrames() error {
 	texts := p.uses(func(t Test) bool { return !t.reads() })
+	tokens := p.uses(func(t Test) bool { return !t.reads() && !t.canary() })
 	if texts || !p.Frame.IsZero() || len(p.Probes) > 0 {
 		if err := p.Frame.check("prompts"); err != nil {
 			return err
@@ -77,7 +78,7 @@ func (p *Plan) checkFrames() error {
 		}
 	}
 	switch {
-	case texts && (p.Tokenizer.Name == "" || p.Tokenizer.Digest.IsZero()):
+	case tokens && (p.Tokenizer.Name == "" || p.Tokenizer.Digest.IsZero()):
 		return errors.New("verify: plan has no tokenizer, want a name and a digest")
 	case p.Nonce.Value.IsZero() != (p.Nonce.Source == ""):
 		return errors.New("verify: nonce has a value without a source or a source without a value")
@@ -169,6 +170,11 @@ func (p *Plan) checkTests() error {
 		}
 		seen[t.String()] = true
 	}
+	for _, k := range p.Keys {
+		if len(k.takes(p.Tests)) == 0 {
+			return fmt.Errorf("verify: key %q is taken by none of the plan's tests", k.Name)
+		}
+	}
 	want := p.uses(Test.served)
 	if has := !p.Served.Digest.IsZero() && p.Served.Texts > 0; has != want || !has && !p.Served.IsZero() {
 		return fmt.Errorf("verify: plan names %d served answers with digest %v, want some exactly if a test goes by them", p.Served.Texts, p.Served.Digest)
@@ -178,31 +184,34 @@ func (p *Plan) checkTests() error {
 
 // checkJoint checks products and pools.
 func (p *Plan) checkJoint() error {
-	var taken []string
+	taken := make(map[string]bool)
+	takes := make(map[Part]bool)
 	for _, k := range p.Keys {
-		taken = append(taken, k.Name)
+		taken[k.Name] = true
+		for _, t := range k.takes(p.Tests) {
+			takes[Part{k.Name, t.String()}] = true
+		}
 	}
-	single := len(taken)
-	name := func(what, name, test string, keys []string) error {
-		if name == "" || slices.Contains(taken, name) {
+	check := func(what, name string, parts []Part) error {
+		if name == "" || taken[name] {
 			return fmt.Errorf("verify: %s name is %q, want a name that no key, no product and no pool has", what, name)
 		}
-		taken = append(taken, name)
-		if !slices.ContainsFunc(p.Tests, func(t Test) bool { return t.String() == test }) {
-			return fmt.Errorf("verify: %s %q is of test %q, want a test of the plan", what, name, test)
+		taken[name] = true
+		if len(parts) < 2 {
+			return fmt.Errorf("verify: %s %q has %d parts, want at least 2", what, name, len(parts))
 		}
-		if len(keys) < 2 {
-			return fmt.Errorf("verify: %s %q has %d keys, want at least 2", what, name, len(keys))
-		}
-		for i, k := range keys {
-			if !slices.Contains(taken[:single], k) || slices.Contains(keys[:i], k) {
-				return fmt.Errorf("verify: %s %q has key %q, want different keys of the plan", what, name, k)
+		for i, part := range parts {
+			switch {
+			case !takes[part]:
+				return fmt.Errorf("verify: %s %q has part %s under key %q, want a test of the plan under a key that takes it", what, name, part.Test, part.Key)
+			case slices.Contains(parts[:i], part):
+				return fmt.Errorf("verify: %s %q has part %s under key %q twice", what, name, part.Test, part.Key)
 			}
 		}
 		return nil
 	}
 	for _, q := range p.Products {
-		if err := name("product", q.Name, q.Test, q.Keys); err != nil {
+		if err := check("product", q.Name, q.Parts); err != nil {
 			return err
 		}
 		if err := p.checkIndependent(q); err != nil {
@@ -210,7 +219,7 @@ func (p *Plan) checkJoint() error {
 		}
 	}
 	for _, q := range p.Pools {
-		if err := name("pool", q.Name, q.Test, q.Keys); err != nil {
+		if err := check("pool", q.Name, Across(q.Test, q.Keys...)); err != nil {
 			return err
 		}
 		if err := p.checkPool(q); err != nil {
@@ -222,8 +231,8 @@ func (p *Plan) checkJoint() error {
 
 // checkPool refuses a pool of keys or tests whose scores do not add up.
 func (p *Plan) checkPool(q Pool) error {
-	t := p.Tests[slices.IndexFunc(p.Tests, func(t Test) bool { return t.String() == q.Test })]
-	if t.weighted() || t.Sparse || t.First > 0 || t.Stop {
+	t := p.test(q.Test)
+	if t.canary() || t.weighted() || t.Sparse || t.First > 0 || t.Stop {
 		return fmt.Errorf("verify: pool %q is of test %s, want a sum of scores that all count", q.Name, t)
 	}
 	ids := make(map[string]string)
@@ -272,17 +281,31 @@ func (p *Plan) checkTree() error {
 	return nil
 }
 
-// checkIndependent refuses a product of marks that share words.
+// checkIndependent refuses a product of parts that share words.
 func (p *Plan) checkIndependent(q Product) error {
-	for i, a := range p.Keys {
-		for _, b := range p.Keys[:i] {
-			if slices.Contains(q.Keys, a.Name) && slices.Contains(q.Keys, b.Name) && a.KeyID == b.KeyID && !disjoint(a.Mark, b.Mark) {
-				return fmt.Errorf("verify: product %q multiplies %q and %q, both of key %s: want different keys, or different layers of one layout",
-					q.Name, b.Name, a.Name, a.KeyID)
+	for i, x := range q.Parts {
+		for _, y := range q.Parts[:i] {
+			a, b := p.key(x.Key), p.key(y.Key)
+			switch {
+			case a.KeyID != b.KeyID || disjoint(a.Mark, b.Mark):
+			case a.Tree != "" && b.Tree != "" && p.test(x.Test).units() != p.test(y.Test).units():
+			default:
+				return fmt.Errorf("verify: product %q multiplies %s of %q and %s of %q, both of key %s: want different keys, different layers of one layout, or canaries of different kinds",
+					q.Name, y.Test, y.Key, x.Test, x.Key, a.KeyID)
 			}
 		}
 	}
 	return nil
+}
+
+// key returns a key of the plan by its name.
+func (p *Plan) key(name string) KeyPlan {
+	return p.Keys[slices.IndexFunc(p.Keys, func(k KeyPlan) bool { return k.Name == name })]
+}
+
+// test returns a test of the plan by its name.
+func (p *Plan) test(name string) Test {
+	return p.Tests[slices.IndexFunc(p.Tests, func(t Test) bool { return t.String() == name })]
 }
 
 func (p *Plan) checkRates() error {

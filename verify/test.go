@@ -26,6 +26,18 @@ const (
 	R4 = "R4"
 	// R4h scores the one token whose difference of R4 is largest.
 	R4h = "R4h"
+
+	// Cells asks of canaries in text whether the suspect leans to the forms that the
+	// key decided.
+	Cells = "cells"
+	// Picks asks the same of its answers to questions that have many.
+	Picks = "picks"
+	// Order asks the same of the order of parallel tool calls.
+	Order = "order"
+	// Cohort asks whether the suspect's forms follow the code word of one cohort
+	// among all that the law of the book might have given it: Cells, weighted as
+	// Škorić et al. (2008) weigh a code of Tardos.
+	Cohort = "cohort"
 )
 
 // Difference is the form of R4 and R4h that takes differences of probabilities in
@@ -73,6 +85,10 @@ type Test struct {
 	// if First says so: the p-value is 1/e. For tests whose p-value is a bound
 	// with First 0.
 	Stop bool `json:"stop,omitempty"`
+	// Reserve is, for Cells and Cohort, how many units of the tree's reserve are looked
+	// at, drawn by the plan's nonce, in place of those of its screening half: for a
+	// test that confirms.
+	Reserve int `json:"reserve,omitempty"`
 }
 
 // String names the test within a plan: "R4", "R4 difference served", "G1 sparse".
@@ -92,7 +108,24 @@ func (t Test) String() string {
 	if t.Sparse {
 		s += " sparse"
 	}
+	if t.Reserve > 0 {
+		s += " reserve"
+	}
 	return s
+}
+
+// canary reports whether the test is of canaries.
+func (t Test) canary() bool {
+	return t.Name == Cells || t.Name == Picks || t.Name == Order || t.Name == Cohort
+}
+
+// units says which units of a tree a test of canaries looks at.
+func (t Test) units() string {
+	switch {
+	case t.Name == Cohort || t.Name == Cells:
+		return fmt.Sprint("carriers ", t.Reserve > 0)
+	}
+	return t.Name
 }
 
 // reads reports whether the test looks at predictions.
@@ -110,10 +143,17 @@ func (t Test) served() bool { return t.Name == G2 || t.Served }
 func (t Test) check() error {
 	switch t.Name {
 	case G1, G2, R1, R2, R3, R4, R4h:
+	case Cells, Picks, Order, Cohort:
+		if plain := (Test{Name: t.Name, Reserve: t.Reserve}); t != plain {
+			return fmt.Errorf("verify: test %s has parameters of other tests, want at most Reserve", t.Name)
+		}
 	default:
-		return fmt.Errorf("verify: test is %q, want %q, %q, %q, %q, %q, %q or %q", t.Name, G1, G2, R1, R2, R3, R4, R4h)
+		return fmt.Errorf("verify: test is %q, want %q, %q, %q, %q, %q, %q or %q, or of canaries %q, %q, %q or %q",
+			t.Name, G1, G2, R1, R2, R3, R4, R4h, Cells, Picks, Order, Cohort)
 	}
 	switch {
+	case t.Reserve < 0 || t.Reserve > 0 && t.Name != Cells && t.Name != Cohort:
+		return fmt.Errorf("verify: test %s looks at %d units of the reserve, want at least 0, or none for tests other than %s and %s", t.Name, t.Reserve, Cells, Cohort)
 	case t.Form != "" && (t.Form != Difference || !t.referenced()):
 		return fmt.Errorf("verify: test %s has form %q, want none, or %q for R4 and R4h", t.Name, t.Form, Difference)
 	case t.Weight != "" && (t.Weight != Ridge || t.Name != R4):

@@ -16,7 +16,7 @@ func TestNamesCannotForgeLines(t *testing.T) {
 	const forged = "gpt\n\nG1 vendor: not rejected\n\x1b[8m\u202e"
 	c := twoLayers(t, 0.4, 1000)
 	c.Plan.Suspect, c.Transcript.Suspect = forged, forged
-	c.Plan.Products = []verify.Product{{Name: "p" + forged, Test: verify.G1, Keys: []string{"vendor", forged}}}
+	c.Plan.Products = []verify.Product{{Name: "p" + forged, Parts: verify.Across(verify.G1, "vendor", forged)}}
 	c.Plan.Keys[1].Name, c.Keys[1].Name = forged, forged
 	c.Plan.Nonce.Source, c.Plan.Frame.Logged, c.Plan.Served.Logged = forged, forged, forged
 	c.Plan.Void.OneModel = true
