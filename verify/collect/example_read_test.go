@@ -2,6 +2,7 @@ package collect_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -44,6 +45,15 @@ func ExamplePassage_Digest() {
 	fmt.Println(p.Digest())
 	// Output:
 	// 850e93388de0a88675107dab40b6a5bf15180aec9adcab617f5f1d6f2ce80789 <nil>
+}
+
+// Where 20 and 21 are as likely, the smaller id comes first.
+func ExamplePrediction() {
+	p := collect.Prediction{Argmax: 20, Sample: collect.NoToken, IDs: []int32{20, 21, 7}, LogProbs: []float64{-1, -1, -2.5}}
+	data, err := json.Marshal(p)
+	fmt.Println(string(data), err)
+	// Output:
+	// {"a":20,"s":-1,"i":[20,21,7],"l":[-1,-1,-2.5]} <nil>
 }
 
 // The lines of readings in a transcript.
