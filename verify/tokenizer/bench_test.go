@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/dyetrace/dyetrace/verify/tokenizer"
 )
 
 // chinese and japanese are prose, written for this benchmark.
@@ -70,7 +72,7 @@ func BenchmarkParse(b *testing.B) {
 	data := read(b, "testdata/smollm2/tokenizer.json")
 	b.SetBytes(int64(len(data)))
 	for b.Loop() {
-		_, err := parseBytes(data)
+		_, err := tokenizer.Parse(data)
 		require.NoError(b, err)
 	}
 }

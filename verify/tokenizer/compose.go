@@ -36,7 +36,9 @@ var formC = sync.OnceValue(func() *composer {
 	for _, d := range unidata.Decompositions() {
 		c.parts[d.Code] = [2]rune{d.First, d.Second}
 		if !d.Composes {
-			c.unstable[d.Code] = c.unstable[d.Code]
+			if _, is := c.unstable[d.Code]; !is {
+				c.unstable[d.Code] = false
+			}
 			continue
 		}
 		c.whole[[2]rune{d.First, d.Second}] = d.Code

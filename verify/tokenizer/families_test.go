@@ -47,6 +47,9 @@ func TestFamilies(t *testing.T) {
 			require.Len(t, sums, 4*len(texts))
 			var buf []byte
 			for i, text := range texts {
+				if testing.Short() && i%5 != 0 {
+					continue
+				}
 				buf = buf[:0]
 				for _, id := range tok.Encode(text) {
 					buf = binary.LittleEndian.AppendUint32(buf, uint32(id))

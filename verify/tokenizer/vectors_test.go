@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -37,10 +38,17 @@ func read(t testing.TB, name string) []byte {
 	return data
 }
 
+// parsed are the tokenizers that tests have asked for: they share them.
+var parsed sync.Map
+
 func parse(t testing.TB, name string) *tokenizer.Tokenizer {
 	t.Helper()
+	if tok, ok := parsed.Load(name); ok {
+		return tok.(*tokenizer.Tokenizer)
+	}
 	tok, err := tokenizer.Parse(read(t, name))
 	require.NoError(t, err, name)
+	parsed.Store(name, tok)
 	return tok
 }
 
@@ -101,5 +109,3 @@ func shorten(s string) string {
 	}
 	return s
 }
-
-func parseBytes(data []byte) (*tokenizer.Tokenizer, error) { return tokenizer.Parse(data) }
