@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -152,6 +153,10 @@ func TestBoundBeforeUse(t *testing.T) {
 			_, err := l.Append(bg, b)
 			require.ErrorIs(t, err, ledger.ErrRebound)
 		}
+		same := bindings()[1]
+		same.Nonce = ledger.Nonce{}
+		_, err = l.Append(bg, same) // says nothing else
+		require.NoError(t, err)
 		foreign := planting(50)
 		foreign.Epoch = "2026-12"
 		_, err = l.Append(bg, foreign)
@@ -343,4 +348,69 @@ func TestFailedSync(t *testing.T) {
 	require.NoError(t, l.Close())
 	_, err = ledger.Verify(dir, public, signed)
 	require.NoError(t, err)
+}
+
+// Hashes and index are only made durable for a mark. If that fails there is no
+// mark any more, and the log goes on.
+func TestFailedSyncOfDerived(t *testing.T) {
+	dir := t.TempDir()
+	fails := 0
+	o := ledger.WithSync(ledger.Small(options(1), 16, 10), func(f *os.File) error {
+		if filepath.Base(f.Name()) == "index" && fails == 0 {
+			fails++
+			return errors.New("input/output error")
+		}
+		return f.Sync()
+	})
+	l := started(t, dir, o)
+	for n := range uint64(100) {
+		_, err := l.Append(bg, planting(n))
+		require.NoError(t, err)
+	}
+	assert.Equal(t, 1, fails)
+	require.NoError(t, l.Close())
+	assert.NoFileExists(t, filepath.Join(dir, "mark"))
+	l = open(t, dir, options(1))
+	assert.Equal(t, int64(103), l.Reader().Size())
+	require.NoError(t, l.Close())
+	_, err := ledger.Verify(dir, public)
+	require.NoError(t, err)
+}
+
+// After an fsync that failed, what opening finds is written again and synced
+// before anything is acknowledged: the kernel may hold it without writing it.
+func TestOpenSyncsWhatItFinds(t *testing.T) {
+	dir, ends, _ := unsigned(t, 1000, 8)
+	synced := 0
+	o := ledger.WithSync(options(1), func(f *os.File) error {
+		if filepath.Base(f.Name()) == "leaves" {
+			synced++
+		}
+		return f.Sync()
+	})
+	l := open(t, copied(t, dir), o)
+	assert.Equal(t, 1, synced)
+	require.NoError(t, l.Close())
+	require.NoError(t, os.Truncate(filepath.Join(dir, "leaves"), ends[1]-1))
+	l = open(t, dir, o)
+	assert.Equal(t, 2, synced)
+	require.NoError(t, l.Close())
+
+	dir, _, _ = unsigned(t, 1000, 8)
+	fail := errors.New("input/output error")
+	_, err := ledger.Open(dir, ledger.WithSync(options(1), func(*os.File) error { return fail }))
+	assert.ErrorIs(t, err, ledger.ErrSync)
+}
+
+func TestClockOutOfRange(t *testing.T) {
+	o := options(1)
+	now := time.Unix(-1, 0)
+	o.Clock = func() time.Time { return now }
+	l := open(t, t.TempDir(), o)
+	for _, now = range []time.Time{time.Unix(-1, 0), {}, time.Unix(59, 0), time.Unix(60<<32+3600, 0)} {
+		_, err := l.Append(bg, bindings()[0])
+		assert.ErrorContains(t, err, "ledger: clock says ")
+	}
+	o.Random = nil
+	assert.NotContains(t, fmt.Sprintf("%+v %#v", o, o), logSecret[len(logSecret)-44:])
 }

@@ -10,9 +10,14 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 )
 
-// maxCheckpoint is the length of a signed checkpoint at most, in bytes: many
-// cosignatures fit.
-const maxCheckpoint = 1 << 16
+const (
+	// maxCheckpoint is the length of a signed checkpoint at most, in bytes: many
+	// cosignatures fit.
+	maxCheckpoint = 1 << 16
+	// maxLeaves is the size of a log at most. Sizes of 2^62 and more, which a
+	// hostile signer may claim, keep package tlog busy for ever.
+	maxLeaves = 1 << 48
+)
 
 // A Checkpoint says what a log was: the hash of the tree of its first Size
 // leaves. The zero Checkpoint is none.
@@ -69,10 +74,20 @@ func parseCheckpoint(text string) (Checkpoint, error) {
 		return Checkpoint{}, fmt.Errorf("ledger: size of a checkpoint is %q, want a decimal number", cut(lines[1]))
 	}
 	c.Size = size
+	if err := c.checkSize(); err != nil {
+		return Checkpoint{}, err
+	}
 	if c.Root, err = tlog.ParseHash(lines[2]); err != nil || c.Root.String() != lines[2] {
 		return Checkpoint{}, fmt.Errorf("ledger: root of a checkpoint is %q, want 32 bytes in base64", cut(lines[2]))
 	}
 	return c, nil
+}
+
+func (c Checkpoint) checkSize() error {
+	if c.Size < 0 || c.Size > maxLeaves {
+		return fmt.Errorf("ledger: checkpoint is of %d leaves, want 0 to %d", c.Size, int64(maxLeaves))
+	}
+	return nil
 }
 
 // sign returns c signed, and refuses a signature that v does not accept.
@@ -94,6 +109,9 @@ func (c Checkpoint) CheckInclusion(index int64, leaf Leaf, proof tlog.RecordProo
 	if err != nil {
 		return err
 	}
+	if err := c.checkSize(); err != nil {
+		return err
+	}
 	if index < 0 || index >= c.Size {
 		return fmt.Errorf("ledger: leaf is number %d, want 0 to %d, the size of the checkpoint less one", index, c.Size-1)
 	}
@@ -108,6 +126,9 @@ func (c Checkpoint) CheckInclusion(index int64, leaf Leaf, proof tlog.RecordProo
 // (RFC 6962, section 2.1.2). Everything begins with the empty log, for which
 // the proof is empty.
 func (c Checkpoint) CheckConsistency(older Checkpoint, proof tlog.TreeProof) error {
+	if err := errors.Join(c.checkSize(), older.checkSize()); err != nil {
+		return err
+	}
 	switch {
 	case c.Origin != older.Origin:
 		return fmt.Errorf("ledger: checkpoints are of %q and %q, want one origin", older.Origin, c.Origin)

@@ -87,6 +87,7 @@ func TestOpenCheckpoint(t *testing.T) {
 		"example.com/planted\n7x\n" + root + "\n":                  `ledger: size of a checkpoint is "7x", want a decimal number`,
 		"example.com/planted\n7\n" + root[:40] + "\n":              `ledger: root of a checkpoint is "` + root[:40] + `", want 32 bytes in base64`,
 		"example.com/planted\n9223372036854775808\n" + root + "\n": `ledger: size of a checkpoint is "9223372036854775808", want a decimal number`,
+		"example.com/planted\n281474976710657\n" + root + "\n":     `ledger: checkpoint is of 281474976710657 leaves, want 0 to 281474976710656`,
 		"example.com/x\n7\n" + root + "\n":                         `ledger: checkpoint is of "example.com/x", want "example.com/planted"`,
 	} {
 		c, err := ledger.OpenCheckpoint(signNote(t, text, logSecret), "example.com/planted", public)
@@ -153,7 +154,11 @@ func TestConsistencyRefuses(t *testing.T) {
 	bad.Root[0]++
 	assert.Error(t, at(13).CheckConsistency(bad, nil))
 	assert.Error(t, ledger.Checkpoint{}.CheckInclusion(0, planting(1), nil))
+	// What package tlog would not come back from.
+	huge := ledger.Checkpoint{Origin: r.Origin(), Size: 1<<63 - 1}
+	assert.ErrorContains(t, huge.CheckConsistency(at(5), p), "checkpoint is of 9223372036854775807 leaves")
 	leaf, err := r.Leaf(4)
 	require.NoError(t, err)
+	assert.ErrorContains(t, huge.CheckInclusion(4, leaf, nil), "checkpoint is of 9223372036854775807 leaves")
 	assert.ErrorContains(t, at(4).CheckInclusion(4, leaf, nil), "ledger: leaf is number 4, want 0 to 3")
 }

@@ -125,9 +125,9 @@
 //
 // # Cost
 //
-// Memory is bounded: the frame that is being written (at most 13 MiB), a queue of
-// 1,024 appends, and 3 bytes for each of the latest Options.Recall leaves, among
-// which a retry is recognised. The disk holds the encodings (about 150 bytes) and
+// Memory is bounded: the frame that is being written (at most 8 MiB), a queue of
+// 1,024 appends, 3 bytes for each of the latest Options.Recall leaves, among which
+// a retry is recognised, and some 10 MiB. The disk holds the encodings (about 150 bytes) and
 // 80 bytes for each leaf. Writing needs a lock on files, which package syscall has
 // on Linux, macOS, the BSDs and illumos; elsewhere [Open] refuses, and a ledger
 // can be read and verified.

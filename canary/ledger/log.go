@@ -138,8 +138,8 @@ func Open(dir string, o Options) (*Log, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return nil, fmt.Errorf("ledger: %w", err)
+	if err := makeDir(dir); err != nil {
+		return nil, err
 	}
 	locked, err := lock(dir)
 	if err != nil {
@@ -156,6 +156,18 @@ func Open(dir string, o Options) (*Log, error) {
 	l.idle = make(chan struct{})
 	go l.write()
 	return l, nil
+}
+
+// makeDir makes dir durably, if it is not there.
+func makeDir(dir string) error {
+	err := os.Mkdir(dir, 0o700)
+	if err == nil {
+		return syncDir(filepath.Dir(dir))
+	}
+	if !errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("ledger: %w", err)
+	}
+	return nil
 }
 
 func (l *Log) open() error {

@@ -3,7 +3,9 @@ package ledger_test
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -147,10 +149,16 @@ func grown(t testing.TB, dir string, o ledger.Options, n int) {
 	require.NoError(t, l.Close())
 }
 
-// copied copies a ledger's folder into a new one.
+// copied copies a ledger's folder into a new one, also while a log is open in it.
 func copied(t testing.TB, dir string) string {
 	t.Helper()
-	out := filepath.Join(t.TempDir(), "copy")
-	require.NoError(t, os.CopyFS(out, os.DirFS(dir)))
-	return out
+	for {
+		out := filepath.Join(t.TempDir(), "copy")
+		err := os.CopyFS(out, os.DirFS(dir))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // a file that was being replaced
+		}
+		require.NoError(t, err)
+		return out
+	}
 }

@@ -44,5 +44,5 @@ func readMark(dir string) (m mark, ok bool, err error) {
 	if err == nil {
 		m.root, err = tlog.ParseHash(root)
 	}
-	return m, err == nil && m.leaves >= 0 && string(m.encode()) == string(b), nil
+	return m, err == nil && m.leaves >= 0 && m.leaves <= maxLeaves && string(m.encode()) == string(b), nil
 }

@@ -115,8 +115,9 @@ func OpenPseudonyms(path string) (*Pseudonyms, error) {
 //
 // Not promised: copies that were made of the file, backups and snapshots among
 // them, and old blocks that a flash disk or a file system that copies on write
-// keeps. Where that matters keep the key on a disk that is encrypted under a key
-// that can be destroyed.
+// keeps; nor copies that hashing made in memory, which last until that is used
+// again. Where that matters keep the key on a disk that is encrypted under a key
+// that can be destroyed, and end the process.
 func (p *Pseudonyms) Erase() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -51,7 +51,7 @@ func unsigned(t testing.TB, mark int64, n int) (dir string, ends, leaves []int64
 // opens with every leaf whose frame is whole, and grows from there to the same
 // tree.
 func TestTornAnywhere(t *testing.T) {
-	dir, ends, leaves := unsigned(t, 1000, 12)
+	dir, ends, leaves := unsigned(t, 1000, 8)
 	data, err := os.ReadFile(filepath.Join(dir, "leaves"))
 	require.NoError(t, err)
 	whole := open(t, copied(t, dir), options(1)).Reader()
@@ -60,7 +60,7 @@ func TestTornAnywhere(t *testing.T) {
 		if !found {
 			k--
 		}
-		if in := n - ends[k]; in > 40 && in%29 != 0 {
+		if in := n - ends[k]; in > 30 && in%61 != 0 {
 			continue // within a body all bytes are alike
 		}
 		work := filepath.Join(t.TempDir(), "work")
@@ -76,7 +76,7 @@ func TestTornAnywhere(t *testing.T) {
 		if n%64 == 0 { // the rest again: the same tree, whatever was known
 			_, err = l.AppendBatch(bg, bindings())
 			require.NoError(t, err)
-			for i := range uint64(12) {
+			for i := range uint64(8) {
 				_, err := l.Append(bg, planting(i))
 				require.NoError(t, err)
 			}
@@ -120,7 +120,7 @@ func TestGarbageTail(t *testing.T) {
 // once that is signed or marked. In the last frame of a process that died it is a
 // torn frame, and nothing else is lost.
 func TestFlippedBits(t *testing.T) {
-	dir, ends, leaves := unsigned(t, 1000, 12)
+	dir, ends, leaves := unsigned(t, 1000, 8)
 	data, err := os.ReadFile(filepath.Join(dir, "leaves"))
 	require.NoError(t, err)
 	n := len(ends)
@@ -130,7 +130,7 @@ func TestFlippedBits(t *testing.T) {
 		if !found {
 			k--
 		}
-		if in := at - ends[k]; in > 40 && in%29 != 0 {
+		if in := at - ends[k]; in > 30 && in%61 != 0 {
 			continue // within a body all bytes are alike
 		}
 		work := filepath.Join(t.TempDir(), "w")
