@@ -50,15 +50,15 @@ import (
 //	control       * file of a control's transcript; NAME is the control's
 //	control-seal  * file of its seal
 //	served        ? {"prompt"?:[ID,…],"prompt_known"?:true,"tokens":[ID,…]}, one line an answer
-//	keys          ? {"name":NAME,"mark":SPEC,"secret":SECRET,"nonce"?:HEX}, one line an opened key, in the plan's order
+//	keys          ? {"name":NAME,"mark"?:SPEC,"secret":SECRET,"nonce"?:HEX}, one line an opened key, in the plan's order
 //	tokenizer     ? bytes that define the tokenizer, such as those of a tokenizer.json
 //	ledger        * proofs and anchors, bytes of a form that NAME says
 //	report          file of the report
 //	objections    ? {"by"?:NAME,"text":TEXT}, one line an objection
 //
 // SPEC and SECRET are files of package marks without their newline, or what else
-// makes a mark again; HEX is the nonce of the key's commitment, and is missing where
-// there is none. Lines outside of parts have at most 65,536 bytes, names 1,024.
+// makes a mark again; SPEC is missing for a key of no mark. HEX is the nonce of the
+// key's commitment, and is missing where there is none. Lines outside of parts have at most 65,536 bytes, names 1,024.
 // Digests are BLAKE3 in derive-key mode, context "dyetrace 2026-11-25 verify X/1",
 // with X and the material:
 //
@@ -240,6 +240,9 @@ func (b *Bundle) addObjections(list []Objection) error {
 // WithObjection returns the bundle with one objection more, at the end. It refuses a
 // bundle whose file was changed: the new one would hide it.
 func (b *Bundle) WithObjection(o Objection) (*Bundle, error) {
+	if _, err := b.need(kindReport); err != nil { // of an empty bundle
+		return nil, err
+	}
 	if got := b.sum(); got != b.digest {
 		return nil, fmt.Errorf("verify: bundle has digest %v, its last line says %v", got, b.digest)
 	}

@@ -23,7 +23,8 @@ type RevealedKey struct {
 // Reveal returns the mark of the key of this name in a plan: the file of its
 // description and the file of its secret, as Spec.Encode and Secret.Reveal of package
 // marks return them, or others that [Recompute.Mark] reads. Both are one line of JSON
-// without space, with a newline at the end. They are copied.
+// without space, with a newline at the end. They are copied. A key of no mark, such as
+// one that decides canaries, has no description: nil.
 func Reveal(name string, spec, secret []byte) RevealedKey {
 	spec, secret = bytes.Clone(spec), bytes.Clone(secret)
 	return RevealedKey{name, func() ([]byte, []byte) { return spec, secret }}
@@ -42,6 +43,9 @@ func (k RevealedKey) description() string {
 		return "none"
 	}
 	spec, _ := k.contents()
+	if len(spec) == 0 {
+		return "none"
+	}
 	return fmt.Sprintf("%.200q", bytes.TrimSuffix(spec, []byte("\n")))
 }
 
@@ -52,7 +56,7 @@ func (k RevealedKey) MarshalText() ([]byte, error) { return fmt.Append(nil, k), 
 // keyLine is an opened key in a file.
 type keyLine struct {
 	Name   string          `json:"name"`
-	Mark   json.RawMessage `json:"mark"`
+	Mark   json.RawMessage `json:"mark,omitempty"`
 	Secret json.RawMessage `json:"secret"`
 	Nonce  *collect.Digest `json:"nonce,omitempty"`
 }
@@ -101,6 +105,9 @@ func encodeKeys(c *Case, revealed []RevealedKey) ([]byte, error) {
 func (k RevealedKey) lines() (spec, secret json.RawMessage, err error) {
 	spec, secret = k.contents()
 	for i, file := range []*json.RawMessage{&spec, &secret} {
+		if i == 0 && len(spec) == 0 {
+			continue
+		}
 		line, ok := bytes.CutSuffix(*file, []byte("\n"))
 		var compact bytes.Buffer
 		if !ok || json.Compact(&compact, line) != nil || !bytes.Equal(compact.Bytes(), line) {
@@ -149,5 +156,8 @@ func (l *keyLine) nonce() (out [32]byte) {
 
 // files returns description and secret as they were revealed.
 func (l *keyLine) files() (spec, secret []byte) {
-	return append(bytes.Clone(l.Mark), '\n'), append(bytes.Clone(l.Secret), '\n')
+	if len(l.Mark) > 0 {
+		spec = append(bytes.Clone(l.Mark), '\n')
+	}
+	return spec, append(bytes.Clone(l.Secret), '\n')
 }

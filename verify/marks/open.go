@@ -7,14 +7,18 @@ import (
 
 // Open makes a mark from the files of its spec and of its secret, as [Spec.Encode]
 // and [Secret.Reveal] return them. It returns the key too, the zero Key where the
-// secret is integers: a commitment can be opened with it. Bundles of package verify
-// are checked with it.
+// secret is integers: a commitment can be opened with it. A spec of no bytes is that
+// of a key of no mark: it returns the key alone. Bundles of package verify are checked
+// with it.
 func Open(spec, secret []byte) (*watermark.Watermark, keys.Key, error) {
-	s, err := Parse(spec)
+	x, err := ParseSecret(secret)
 	if err != nil {
 		return nil, keys.Key{}, err
 	}
-	x, err := ParseSecret(secret)
+	if len(spec) == 0 {
+		return nil, x.open().key, nil
+	}
+	s, err := Parse(spec)
 	if err != nil {
 		return nil, keys.Key{}, err
 	}
