@@ -50,6 +50,7 @@ import (
 //	control       * file of a control's transcript; NAME is the control's
 //	control-seal  * file of its seal
 //	served        ? {"prompt"?:[ID,…],"prompt_known"?:true,"tokens":[ID,…]}, one line an answer
+//	book          ? text of the book of canaries, in its canonical form
 //	keys          ? {"name":NAME,"mark"?:SPEC,"secret":SECRET,"nonce"?:HEX}, one line an opened key, in the plan's order
 //	tokenizer     ? bytes that define the tokenizer, such as those of a tokenizer.json
 //	ledger        * proofs and anchors, bytes of a form that NAME says
@@ -193,6 +194,12 @@ func (b *Bundle) addEnclosures(c *Case, r *Report, x Enclosures) error {
 			return err
 		}
 		b.add(kindServed, "", data)
+	}
+	if c.Plan.Book.IsZero() != (c.Book == nil) {
+		return fmt.Errorf("verify: there is a book of canaries %t, the plan has one %t", c.Book != nil, !c.Plan.Book.IsZero())
+	}
+	if c.Book != nil {
+		b.add(kindBook, "", c.Book.Text())
 	}
 	keys, err := encodeKeys(c, x.Keys)
 	if err != nil {

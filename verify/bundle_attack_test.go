@@ -347,3 +347,30 @@ func TestBundleOfAnotherEngine(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, []string{"key vendor"}, failed(v))
 }
+
+// The book of canaries is that of the plan, in its one form.
+func TestBundleOfCanaries(t *testing.T) {
+	t.Parallel()
+	raw := dissect(t, file(t, canaryCase(t, false).bundle(t)))
+	text := string(raw.part("book"))
+	for name, x := range map[string]struct{ book, want string }{
+		"comment": {strings.Replace(text, "\n", "\n# a comment\n", 1), "not in its canonical form"},
+		"form":    {strings.Replace(text, "form for example", "form for sample", 1), "with hash"},
+		"cut":     {text[:len(text)/2], "book"},
+		"none":    {"", "book"},
+	} {
+		v, err := verdict(t, raw.with("book", func([]byte) []byte { return []byte(x.book) }).assemble(), recompute)
+		require.NoError(t, err)
+		assert.Equal(t, []string{"book of canaries"}, failed(v), name)
+		assert.Contains(t, written(t, v), x.want, name)
+	}
+	without := rawBundle{raw.head, slices.DeleteFunc(slices.Clone(raw.parts), func(p rawPart) bool { return p.Part == "book" })}
+	v, err := verdict(t, without.assemble(), recompute)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"book"}, failed(v))
+	small := dissect(t, file(t, smallCase(t).bundle(t)))
+	small.parts = slices.Insert(small.parts, 5, rawPart{Part: "book", data: raw.part("book")})
+	v, err = verdict(t, small.assemble(), recompute)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"book"}, failed(v))
+}

@@ -17,6 +17,7 @@ func cases(t testing.TB) map[string]*bundled {
 		"texts":   textCase(t, 1000),
 		"small":   smallCase(t),
 		"reading": readingCase(t, 60, 1000),
+		"canary":  canaryCase(t, false),
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/zeebo/blake3"
 
+	"github.com/dyetrace/dyetrace/canary"
 	"github.com/dyetrace/dyetrace/verify"
 	"github.com/dyetrace/dyetrace/verify/collect"
 	"github.com/dyetrace/dyetrace/verify/marks"
@@ -147,6 +148,37 @@ func smallCase(t testing.TB) *bundled {
 	b := enclose(t, c, keys.Key{})
 	b.Ledger = []verify.LedgerPart{{Name: "toy", Data: fmt.Appendf(nil, "%v entry 1\n", b.Plan.Frame.Digest)}}
 	b.Objections = []verify.Objection{{By: "s", Text: "We wrote this ourselves."}}
+	return b
+}
+
+// canaryCase is a case of canaries beside a watermark.
+func canaryCase(t testing.TB, open bool) *bundled {
+	book, err := canary.English()
+	require.NoError(t, err)
+	prompts := []string{"Tell me about rivers.", "Explain tides.", "What is rain?"}
+	c := newCase(t, []string{"For example, rain falls. Additionally, it is wet.", "For instance, the moon. Nevertheless, we know.", "In addition, it helps."}, prompts)
+	c.withCharacters(t)
+	key, tree := newKey(t, 1), newKey(t, 20)
+	c.key(t, "vendor", newMark(t, key, watermark.Gumbel{}, 2), key)
+	nonce := [32]byte{0x77}
+	k, err := verify.CommitTree("tree", book, canary.Holder("vendor", tree), nonce)
+	require.NoError(t, err)
+	c.Book = book
+	c.Plan.Keys = append(c.Plan.Keys, k)
+	c.Plan.Book = verify.BookPlan{Name: book.Name(), Hash: book.Hash()}
+	c.Plan.Tests = []verify.Test{{Name: verify.G1}, {Name: verify.Cells}}
+	if open {
+		c.Case.Keys = append(c.Case.Keys, verify.Opened{Name: "tree", Key: tree, Nonce: nonce})
+	}
+	b := &bundled{trialCase: c, report: c.judge(t)}
+	b.Software = verify.Software{Module: "m v1", Go: "go1"}
+	b.Enclosures.Tokenizer = []byte(charactersFile)
+	b.Enclosures.Keys = []verify.RevealedKey{reveal(t, c.Case.Keys[0], keys.Key{})}
+	if open {
+		secret, err := marks.KeySecret(tree, keys.Key{}).Reveal()
+		require.NoError(t, err)
+		b.Enclosures.Keys = append(b.Enclosures.Keys, verify.Reveal("tree", nil, secret))
+	}
 	return b
 }
 

@@ -26,6 +26,7 @@ const (
 	kindControl     = "control"
 	kindControlSeal = "control-seal"
 	kindServed      = "served"
+	kindBook        = "book"
 	kindKeys        = "keys"
 	kindTokenizer   = "tokenizer"
 	kindLedger      = "ledger"
@@ -41,7 +42,7 @@ var kinds = [...]struct {
 	{name: kindPlan, required: true}, {name: kindPrompts}, {name: kindPassages},
 	{name: kindTranscript, required: true}, {name: kindSeal, required: true},
 	{name: kindControl, named: true}, {name: kindControlSeal, named: true},
-	{name: kindServed}, {name: kindKeys}, {name: kindTokenizer}, {name: kindLedger, named: true},
+	{name: kindServed}, {name: kindBook}, {name: kindKeys}, {name: kindTokenizer}, {name: kindLedger, named: true},
 	{name: kindReport, required: true}, {name: kindObjections},
 }
 

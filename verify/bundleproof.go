@@ -100,6 +100,7 @@ func (v *verifier) claims() []Claim {
 			add(ClaimKey, k.Name, collect.Digest(k.Commitment))
 		}
 		add(ClaimServed, "", p.Served.Digest)
+		add(ClaimBook, "", p.Book.Hash)
 		add(ClaimPrompts, "", p.Frame.Digest)
 		add(ClaimPassages, "", p.Reading.Frame.Digest)
 		add(ClaimPlan, "", v.planDigest)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/dyetrace/dyetrace/canary"
 	"github.com/dyetrace/dyetrace/verify/collect"
 	"github.com/dyetrace/dyetrace/verify/internal/canon"
 	"github.com/dyetrace/dyetrace/watermark"
@@ -48,6 +49,7 @@ type Claim struct {
 const (
 	ClaimKey      = "key"
 	ClaimServed   = "served answers"
+	ClaimBook     = "book of canaries"
 	ClaimPrompts  = "frame of prompts"
 	ClaimPassages = "frame of passages"
 	ClaimPlan     = "plan"
@@ -89,6 +91,7 @@ func (b *Bundle) Verify(ctx context.Context, with Recompute) Verification {
 	v.frames()
 	v.transcripts()
 	v.served()
+	v.book()
 	v.keys()
 	v.tokenizer()
 	v.report(ctx)
@@ -122,6 +125,11 @@ func (v *verifier) lack(name string) {
 	if !slices.Contains(v.lacks, name) {
 		v.lacks = append(v.lacks, name)
 	}
+}
+
+// uncompared makes the last line say that a part is whole, and no more is known.
+func (v *verifier) uncompared(name string) {
+	v.Checks[len(v.Checks)-1] = Check{name, NotChecked, "is whole; there is no plan to compare it with"}
 }
 
 // load adds a line for a part of the case that was parsed, or could not be.
@@ -211,7 +219,7 @@ func (v *verifier) frames() {
 			continue
 		}
 		if *f.into = frame; p == nil {
-			v.Checks[len(v.Checks)-1] = Check{name, NotChecked, fmt.Sprintf("has digest %v, there is no plan to compare it with", frame.Digest())}
+			v.uncompared(name)
 		}
 	}
 	const name = "questions"
@@ -310,7 +318,7 @@ func (v *verifier) answers(title string, t *collect.Transcript, suspect string, 
 }
 
 func (v *verifier) served() {
-	const name = "served answers"
+	const name = ClaimServed
 	data, ok := v.needed(kindServed, "", v.c.Plan != nil && !v.c.Plan.Served.IsZero())
 	if !ok {
 		return
@@ -321,7 +329,26 @@ func (v *verifier) served() {
 		err = v.c.checkServed()
 	}
 	if v.load(name, err, "%s, with the plan's digest", grouped(len(texts))) && v.c.Plan == nil {
-		v.Checks[len(v.Checks)-1] = Check{name, NotChecked, "there is no plan to compare them with"}
+		v.uncompared(name)
+	}
+}
+
+// book checks that the book of canaries is the one of the plan.
+func (v *verifier) book() {
+	data, ok := v.needed(kindBook, "", v.c.Plan != nil && !v.c.Plan.Book.IsZero())
+	if !ok {
+		return
+	}
+	book, err := canary.Read(bytes.NewReader(data), "the book")
+	if err == nil && !bytes.Equal(book.Text(), data) {
+		err = errors.New("verify: book of canaries is not in its canonical form")
+	}
+	v.c.Book = book
+	if err == nil && v.c.Plan != nil {
+		err = v.c.checkBook()
+	}
+	if v.load(ClaimBook, err, "has the plan's hash") && v.c.Plan == nil {
+		v.uncompared(ClaimBook)
 	}
 }
 
