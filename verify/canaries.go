@@ -1,7 +1,6 @@
 package verify
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -103,23 +102,4 @@ func (o *Opened) checkTree(want KeyPlan) error {
 		return fmt.Errorf("verify: key %q does not open the commitment %v of the plan", o.Name, want.Commitment)
 	}
 	return nil
-}
-
-// tally counts the canaries in the answers of a transcript.
-func (c *Case) tally(t *collect.Transcript) (*canary.Tally, error) {
-	tally := c.Book.NewTally()
-	for i, e := range t.Prompts {
-		if e.Status != collect.Complete && e.Status != collect.Refused {
-			continue
-		}
-		if err := tally.Add(canary.Request{Prompt: e.Question}, e.Text); err != nil {
-			return nil, fmt.Errorf("verify: answer %d: %w", i, err)
-		}
-	}
-	return tally, nil
-}
-
-// tree makes every test under the key of a tree.
-func (j *judgement) tree(_ context.Context, k KeyPlan, key keys.Key) error {
-	return errors.New("verify: tests of canaries come next")
 }

@@ -41,6 +41,9 @@ type Finding struct {
 	Effect evidence.Effect `json:"effect"`
 	Decoys *DecoyFinding   `json:"decoys,omitempty"` // nil for products and without decoys
 	Power  *PowerFinding   `json:"power,omitempty"`  // nil for products, and for sparse tests
+	// Canaries is what a finding of canaries stands on: Raw are then answers, Scored
+	// cells, Statistic the sum of their gains less its mean.
+	Canaries *CanaryFinding `json:"canaries,omitempty"`
 	// Controls are what the test says of the plan's clean models.
 	Controls []ControlFinding `json:"controls,omitempty"`
 

@@ -206,7 +206,7 @@ func TestVoidReasons(t *testing.T) {
 	c.Plan.Products = []verify.Product{{Name: "both", Parts: verify.Across(verify.G1, "demo", "odd")}}
 	r := c.judge(t)
 	assert.Equal(t, []string{"everybody knows this key: what it finds is never evidence", "the key was not opened"}, r.Finding("demo", verify.G1).Void)
-	assert.Contains(t, r.Finding("both", verify.G1).Void, "its part under key demo is void")
+	assert.Contains(t, r.Finding("both", verify.G1).Void, "its part G1 under key demo is void")
 }
 
 // A product of two strong findings is void if one of them is.

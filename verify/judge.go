@@ -134,11 +134,7 @@ func (j *judgement) controls(ctx context.Context, k KeyPlan, mark *watermark.Wat
 		}
 		for i := range found {
 			f, s := &found[i], &said[stands[i]]
-			f.Controls = append(f.Controls, ControlFinding{Name: name, Test: s.Test, Scored: s.Scored, LogP: s.LogP})
-			if s.LogP <= p.level() {
-				f.Void = append(f.Void, fmt.Sprintf("%s, which never saw marked answers, shows the same: log10 p of %s is %.2f",
-					printable(name), s.Test, log10(s.LogP)))
-			}
+			f.convict(ControlFinding{Name: name, Test: s.Test, Scored: s.Scored, LogP: s.LogP}, p.level())
 		}
 	}
 	for i := range found {

@@ -19,6 +19,12 @@ func (r *Report) round() {
 		if p := f.Power; p != nil {
 			figures = append(figures, &p.Level, &p.Detectable)
 		}
+		if c := f.Canaries; c != nil {
+			figures = append(figures, &f.Statistic, &c.LogClosed, &c.LogDrawn)
+			for i := range c.Cells {
+				figures = append(figures, &c.Cells[i].Share, &c.Cells[i].Baseline, &c.Cells[i].Gain)
+			}
+		}
 		for c := range f.Controls {
 			figures = append(figures, &f.Controls[c].LogP)
 		}

@@ -148,13 +148,21 @@ func (f *Finding) writeText(p *page) {
 	if f.Stopped {
 		stopped = "; the test stopped there"
 	}
-	p.row("scored", "%s of %s tokens%s%s", grouped(f.Scored), grouped(f.Raw), f.Dropped, stopped)
+	if f.Canaries != nil {
+		p.row("cells", "%s, of %s first uses in %s answers", grouped(f.Scored), grouped(f.Canaries.Uses), grouped(f.Raw))
+		p.row("sum", "%.3f of gains less their means", f.Statistic)
+	} else if f.Raw > 0 || f.Law != "" {
+		p.row("scored", "%s of %s tokens%s%s", grouped(f.Scored), grouped(f.Raw), f.Dropped, stopped)
+	}
 	if f.Law != "" {
 		p.row(f.sumName(), "%.3f of scores %s", f.Statistic, printable(f.Law))
 	}
 	p.row("log10 p", "%.2f (%s); corrected for the family %.2f", log10(f.LogP), printable(string(f.Tail)), log10(f.Adjusted))
-	if f.Law != "" && f.LogTail < f.LogP {
+	if f.LogTail < f.LogP && f.Law != "" {
 		p.row("", "tail of the null law at this many scores %.2f (to compare by, no evidence)", log10(f.LogTail))
+	}
+	if c := f.Canaries; c != nil {
+		p.row("", "bound in closed form %.2f, by %s draws %.2f", log10(c.LogClosed), grouped(canaryDraws), log10(c.LogDrawn))
 	}
 	p.row("log10 e", "%.2f", log10(f.LogE))
 	if f.Effect != (evidence.Effect{}) {
@@ -162,6 +170,7 @@ func (f *Finding) writeText(p *page) {
 	}
 	f.Decoys.writeText(p)
 	f.Power.writeText(p)
+	f.Canaries.writeText(p)
 	for _, c := range f.Controls {
 		p.row("control", "%s: log10 p of %s %.2f, %s scored", printable(c.Name), c.Test, log10(c.LogP), grouped(c.Scored))
 	}
@@ -191,6 +200,20 @@ func (d Dropped) String() string {
 		return ""
 	}
 	return " (dropped: " + strings.Join(parts, ", ") + ")"
+}
+
+func (c *CanaryFinding) writeText(p *page) {
+	if c == nil {
+		return
+	}
+	for i, cell := range c.Cells {
+		label := ""
+		if i == 0 {
+			label = "cells"
+		}
+		p.row(label, "%+.2f  %s: %s in %.0f %% of %s uses, %.0f %% expected", cell.Gain, printable(cell.Unit), printable(cell.Option),
+			100*cell.Share, grouped(cell.Uses), 100*cell.Baseline)
+	}
 }
 
 func (d *DecoyFinding) writeText(p *page) {

@@ -166,22 +166,29 @@ func (t *trial) calibrate(f *Finding, totals []total) {
 		f.Void = append(f.Void, err.Error())
 		return
 	}
+	values := make([]float64, len(totals))
+	for j := range totals {
+		values[j] = t.null.value(&totals[j])
+	}
+	f.calibrated(d, values, f.Statistic, t.of.test.reads(), func(c evidence.Calibration) float64 {
+		return t.null.stretched(f.Statistic, max(1, c.DispersionLimit))
+	})
+}
+
+// calibrated writes what decoys say into f, and voids it where they do not follow the
+// null law. The sensitivity is of the finding if the law were as much wider as they
+// allow; diagnostic says that the rank is no p-value.
+func (f *Finding) calibrated(d evidence.Decoys, values []float64, value float64, diagnostic bool, sensitivity func(evidence.Calibration) float64) {
 	c, err := d.Calibrate()
 	if err != nil { // one flip of a fair coin has no spread to compare
 		f.Void = append(f.Void, "decoy keys cannot be compared with the null law: "+err.Error())
 		return
 	}
 	f.Void = append(f.Void, c.Reasons()...)
-	values := make([]float64, len(totals))
-	for j := range totals {
-		values[j] = t.null.value(&totals[j])
-	}
 	f.Decoys = &DecoyFinding{
 		Keys: c.J, Spread: c.Spread, LogPSpread: c.LogPSpread, Mean: c.Mean, LogPMean: c.LogPMean,
 		Small: c.Small, LogPSmall: c.LogPSmall, Dispersion: c.Dispersion, DispersionLimit: c.DispersionLimit,
-		Sensitivity: t.null.stretched(f.Statistic, max(1, c.DispersionLimit)),
-		Rank:        evidence.Rank(f.Statistic, values),
-		Diagnostic:  t.of.test.reads(),
+		Sensitivity: sensitivity(c), Rank: evidence.Rank(value, values), Diagnostic: diagnostic,
 	}
 	if f.LogP < math.Log(FarLevel) && c.J < FarDecoys {
 		f.Notes = append(f.Notes, fmt.Sprintf("claims below 1e-9 need at least %d decoy keys, this one has %d", FarDecoys, c.J))
