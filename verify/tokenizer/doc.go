@@ -9,8 +9,9 @@
 // UTF-8, for byte-level byte-pair encoding (model BPE) with
 //
 //   - the splits of GPT-2 (ByteLevel), of Llama 3 and cl100k, of Qwen 2 and 3, of
-//     o200k (GPT-4o, gpt-oss) and of Mistral's Tekken, each known by its regular
-//     expression letter by letter, and Digits before GPT-2's (SmolLM, StarCoder 2);
+//     o200k (GPT-4o, gpt-oss), of Mistral's Tekken and of DeepSeek V3, each known by
+//     its regular expressions letter by letter, and Digits before GPT-2's (SmolLM,
+//     StarCoder 2);
 //   - no normaliser, or NFC, or a Sequence of such;
 //   - added tokens, special or not, with lstrip, rstrip, single_word and normalized;
 //   - ignore_merges, byte_fallback, unk_token, fuse_unk, merges as pairs or strings;

@@ -65,10 +65,11 @@ func TestLittle(t *testing.T) {
 // TestRefuses changes one thing of little at a time.
 func TestRefuses(t *testing.T) {
 	const (
-		pre   = `{"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true}`
-		level = `{"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": false}`
-		flags = `"single_word": false, "lstrip": false, "rstrip": false, "normalized": false, "special": true}`
-		qwen  = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+`
+		pre    = `{"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true}`
+		level  = `{"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": false}`
+		number = `{"type": "Split", "pattern": {"Regex": "\\p{N}{1,3}"}, "behavior": "Isolated", "invert": false}`
+		flags  = `"single_word": false, "lstrip": false, "rstrip": false, "normalized": false, "special": true}`
+		qwen   = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+`
 	)
 	for _, c := range []struct{ old, new, want string }{
 		{`"version": "1.0"`, `"version": "2.0"`, `version is "2.0", want "1.0"`},
@@ -81,7 +82,7 @@ func TestRefuses(t *testing.T) {
 		{`"normalizer": null`, `"normalizer": {"type": "NFC", "form": 2}`, `normalizer: json: unknown field "form"`},
 		{`"normalizer": null`, `"normalizer": {}`, `normalizer: there is no type`},
 		{`"normalizer": null`, `"normalizer": 7`, `normalizer: json: cannot unmarshal number`},
-		{pre, `null`, `pre_tokenizer has 0 steps, want ByteLevel alone, or Digits or Split and then ByteLevel`},
+		{pre, `null`, `pre_tokenizer has 0 steps, want ByteLevel alone, or Digits, Split or DeepSeek's three of Split and then ByteLevel`},
 		{pre, `{"type": "Metaspace"}`, `pre_tokenizer: it ends with "Metaspace", want ByteLevel: this package knows byte-level tokenizers only`},
 		{pre, level, `pre_tokenizer is ByteLevel with use_regex false and nothing before it, which splits nowhere; want a Split before it`},
 		{pre, strings.Replace(pre, "false", "true", 1), `pre_tokenizer: add_prefix_space is not false: the library would encode a space that is not in the text`},
@@ -90,13 +91,18 @@ func TestRefuses(t *testing.T) {
 		{pre, `{"type": "Sequence", "pretokenizers": [{"type": "Digits", "individual_digits": true}, ` + level + `]}`, `pre_tokenizer is Digits and then ByteLevel with use_regex false, want true`},
 		{pre, `{"type": "Sequence", "pretokenizers": [{"type": "Split", "pattern": {"Regex": "x"}, "behavior": "Isolated", "invert": false}, ` + pre + `]}`, `pre_tokenizer is Split and then ByteLevel with use_regex true, want false`},
 		{pre, `{"type": "Sequence", "pretokenizers": [{"type": "Split", "pattern": {"Regex": "\\s+"}, "behavior": "Isolated", "invert": false}, ` + level + `]}`,
-			`pre_tokenizer: pattern is "\\s+", want one of the 5 that this package knows: those of GPT-2, Llama 3, Qwen 2, o200k and Tekken`},
+			`pre_tokenizer: pattern is "\\s+", want one that this package knows: of Llama 3, Qwen 2, o200k, Tekken, or all three of DeepSeek's`},
 		{pre, `{"type": "Sequence", "pretokenizers": [{"type": "Split", "pattern": {"String": " "}, "behavior": "Isolated", "invert": false}, ` + level + `]}`, `pre_tokenizer: pattern is no regular expression`},
 		{pre, `{"type": "Sequence", "pretokenizers": [{"type": "Split", "pattern": {"Regex": "` + qwen + `"}, "behavior": "Isolated", "invert": true}, ` + level + `]}`,
 			`pre_tokenizer: behavior is "Isolated" with invert true, want Isolated with false or Removed with true`},
 		{pre, `{"type": "Sequence", "pretokenizers": [{"type": "Split", "pattern": {"Regex": "` + qwen + `"}, "behavior": "Removed", "invert": false}, ` + level + `]}`,
 			`pre_tokenizer: behavior is "Removed" with invert false, want Isolated with false or Removed with true`},
-		{pre, `{"type": "Sequence", "pretokenizers": [` + pre + `, ` + pre + `, ` + pre + `]}`, `pre_tokenizer has 3 steps, want ByteLevel alone, or Digits or Split and then ByteLevel`},
+		{pre, `{"type": "Sequence", "pretokenizers": [` + pre + `, ` + pre + `, ` + pre + `]}`, `pre_tokenizer has 3 steps, want ByteLevel alone, or Digits, Split or DeepSeek's three of Split and then ByteLevel`},
+		{pre, `{"type": "Sequence", "pretokenizers": [` + number + `, ` + number + `, ` + number + `, ` + level + `]}`, `pre_tokenizer: pattern is "\\p{N}{1,3}", want "[一-龥\u3040-ゟ゠-ヿ]+", as DeepSeek's files have it`},
+		{pre, `{"type": "Sequence", "pretokenizers": [` + number + `, ` + pre + `, ` + number + `, ` + level + `]}`, `pre_tokenizer: of three steps before ByteLevel one is "ByteLevel", want Split`},
+		{pre, `{"type": "Sequence", "pretokenizers": [` + number + `, ` + number + `, ` + number + `, ` + pre + `]}`, `pre_tokenizer: ByteLevel with use_regex true comes last, want false`},
+		{pre, `{"type": "Sequence", "pretokenizers": [` + strings.Replace(strings.Replace(number, "Isolated", "Removed", 1), "false", "true", 1) + `, ` + number + `, ` + number + `, ` + level + `]}`,
+			`pre_tokenizer: behavior is Removed with invert true, want Isolated with false`},
 		{`"post_processor": null`, `"post_processor": {"type": "BertProcessing"}`, `post_processor is "BertProcessing", want ByteLevel, TemplateProcessing or a Sequence of them`},
 		{`"post_processor": null`, `"post_processor": {"type": "TemplateProcessing", "single": [{"Sequence": {"id": "A"}}, {"Sequence": {"id": "A"}}]}`, `post_processor has a template with the text 2 times, want once`},
 		{`"post_processor": null`, `"post_processor": {"type": "TemplateProcessing", "single": [{"Sequence": {"id": "B"}}]}`, `post_processor has a template with a piece that is neither sequence A nor a special token`},

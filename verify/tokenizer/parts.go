@@ -18,6 +18,14 @@ var patterns = map[string]splitter{
 		`\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+`: {pattern: patternCaseless, group: 1},
 }
 
+// deepSeek are the three splits of DeepSeek's files, each of what the one before
+// leaves.
+var deepSeek = []string{
+	`\p{N}{1,3}`,
+	"[一-龥\u3040-ゟ゠-ヿ]+",
+	"[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\r\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\r\n]*|\\s*[\r\n]+|\\s+(?!\\S)|\\s+",
+}
+
 // normalizer reports whether text is brought into form C. Nothing else is known.
 func normalizer(raw json.RawMessage) (nfc bool, err error) {
 	if null(raw) {
@@ -60,19 +68,22 @@ func named(what string, err error) error {
 	return nil
 }
 
-// preTokenizer sets how w splits. It knows ByteLevel alone, after Digits, or after
-// a Split by one of patterns.
+// preTokenizer sets how w splits. It knows ByteLevel alone, after Digits, after a
+// Split by one of patterns, or after the three of deepSeek.
 func preTokenizer(raw json.RawMessage, w *splitter) error {
 	steps, err := flatten(raw)
 	if err != nil {
 		return named("pre_tokenizer", err)
 	}
-	if len(steps) == 0 || len(steps) > 2 {
-		return fmt.Errorf("pre_tokenizer has %d steps, want ByteLevel alone, or Digits or Split and then ByteLevel", len(steps))
+	if len(steps) == 0 || len(steps) == 3 || len(steps) > 4 {
+		return fmt.Errorf("pre_tokenizer has %d steps, want ByteLevel alone, or Digits, Split or DeepSeek's three of Split and then ByteLevel", len(steps))
 	}
 	regex, err := byteLevel(steps[len(steps)-1])
 	if err != nil {
 		return named("pre_tokenizer", err)
+	}
+	if len(steps) == 4 {
+		return named("pre_tokenizer", threeSplits(steps[:3], regex, w))
 	}
 	kind := ""
 	if len(steps) == 2 {
@@ -147,28 +158,66 @@ func byteLevel(raw json.RawMessage) (regex bool, err error) {
 }
 
 func split(raw json.RawMessage, w *splitter) error {
+	// The patterns leave nothing out, so that it is the same whether that is kept.
+	pattern, _, err := regex(raw)
+	if err != nil {
+		return err
+	}
+	known, ok := patterns[pattern]
+	if !ok {
+		return fmt.Errorf("pattern is %q, want one that this package knows: of Llama 3, Qwen 2, o200k, Tekken, or all three of DeepSeek's", pattern)
+	}
+	w.pattern, w.group = known.pattern, known.group
+	return nil
+}
+
+func threeSplits(steps []json.RawMessage, useRegex bool, w *splitter) error {
+	if useRegex {
+		return errors.New("ByteLevel with use_regex true comes last, want false")
+	}
+	for i, raw := range steps {
+		pattern, isolated, err := regex(raw)
+		if err != nil {
+			return err
+		}
+		if pattern != deepSeek[i] {
+			return fmt.Errorf("pattern is %q, want %q, as DeepSeek's files have it", pattern, deepSeek[i])
+		}
+		if !isolated {
+			return errors.New("behavior is Removed with invert true, want Isolated with false")
+		}
+	}
+	w.pattern, w.pieces, w.group = patternDeepSeek, piecesDeepSeek, 3
+	return nil
+}
+
+// regex returns the pattern of a Split that keeps what matches, as a word, and
+// whether it also keeps what does not.
+func regex(raw json.RawMessage) (pattern string, isolated bool, err error) {
 	var v struct {
 		Type     string `json:"type"`
 		Pattern  struct{ Regex, String *string }
 		Behavior string `json:"behavior"`
 		Invert   bool   `json:"invert"`
 	}
+	kind, err := kindOf(raw)
+	if err != nil {
+		return "", false, err
+	}
+	if kind != "Split" {
+		return "", false, fmt.Errorf("of three steps before ByteLevel one is %q, want Split", kind)
+	}
 	if err := strict(raw, &v); err != nil {
-		return err
+		return "", false, err
 	}
 	if v.Pattern.Regex == nil {
-		return errors.New("pattern is no regular expression")
+		return "", false, errors.New("pattern is no regular expression")
 	}
-	// Both ways keep what matches, as a piece, and the patterns leave nothing out.
-	if !(v.Behavior == "Isolated" && !v.Invert || v.Behavior == "Removed" && v.Invert) {
-		return fmt.Errorf("behavior is %q with invert %t, want Isolated with false or Removed with true", v.Behavior, v.Invert)
+	isolated = v.Behavior == "Isolated" && !v.Invert
+	if !isolated && !(v.Behavior == "Removed" && v.Invert) {
+		return "", false, fmt.Errorf("behavior is %q with invert %t, want Isolated with false or Removed with true", v.Behavior, v.Invert)
 	}
-	known, ok := patterns[*v.Pattern.Regex]
-	if !ok {
-		return fmt.Errorf("pattern is %q, want one of the %d that this package knows: those of GPT-2, Llama 3, Qwen 2, o200k and Tekken", *v.Pattern.Regex, len(patterns)+1)
-	}
-	w.pattern, w.group = known.pattern, known.group
-	return nil
+	return *v.Pattern.Regex, isolated, nil
 }
 
 func digitsStep(raw json.RawMessage, w *splitter) error {
@@ -179,8 +228,8 @@ func digitsStep(raw json.RawMessage, w *splitter) error {
 	if err := strict(raw, &v); err != nil {
 		return err
 	}
-	if w.digits = digitsRuns; v.Individual != nil && *v.Individual {
-		w.digits = digitsOne
+	if w.pieces = piecesRuns; v.Individual != nil && *v.Individual {
+		w.pieces = piecesDigits
 	}
 	return nil
 }

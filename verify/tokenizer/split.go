@@ -9,11 +9,11 @@ import (
 
 // A splitter cuts text into the words that are encoded by themselves. It is the
 // hand-written form of one of the known regular expressions, with the library's
-// way of applying it: again and again from where the last match ended. Every one
-// of them matches at every position, so words follow one another without gaps.
+// way of applying it: again and again from where the last match ended. What no
+// match takes is a word as well, so words follow one another without gaps.
 type splitter struct {
 	pattern pattern
-	digits  digits
+	pieces  pieces
 	group   int // the most digits in a word, for patterns that count them
 	kinds   *kinds
 }
@@ -26,15 +26,17 @@ const (
 	patternCL100K                  // Llama 3, Qwen 2 and 3
 	patternO200K                   // GPT-4o, gpt-oss, Llama 4
 	patternCaseless                // o200k without contractions: Mistral's Tekken
+	patternDeepSeek                // DeepSeek V3 and R1
 )
 
-// digits is what the Digits pre-tokenizer, if there is one, does before.
-type digits uint8
+// pieces are what the text is cut into before it is cut into words.
+type pieces uint8
 
 const (
-	digitsTogether digits = iota // there is none
-	digitsOne                    // each digit is a piece
-	digitsRuns                   // each run of digits is a piece
+	piecesNone     pieces = iota
+	piecesDigits          // Digits: each digit, and what is between
+	piecesRuns            // Digits: each run of digits, and what is between
+	piecesDeepSeek        // groups of three digits, runs of Chinese and Japanese, and what is between
 )
 
 // Kinds of characters, a bit each.
@@ -45,9 +47,11 @@ const (
 	mark
 	number
 	space
-	other
+	sign  // punctuation and symbols
+	other // controls, formats and what is not assigned
 
 	letter = upper | lower | either
+	rest   = mark | sign | other
 	caps   = upper | either | mark // what o200k takes for the head of a word
 	small  = lower | either | mark // … and for its tail
 )
@@ -75,6 +79,8 @@ var allKinds = sync.OnceValue(func() *kinds {
 			k.of[c] = number
 		case in(unidata.Space):
 			k.of[c] = space
+		case in(unidata.Punctuation | unidata.Symbol):
+			k.of[c] = sign
 		default:
 			k.of[c] = other
 		}
@@ -118,13 +124,16 @@ func (k *kinds) run(s string, i int, kinds uint8) int {
 	return i
 }
 
-// piece returns the end of the piece that Digits cuts at i.
+// piece returns the end of the piece that begins at i.
 func (w *splitter) piece(s string, i int) int {
+	if w.pieces == piecesDeepSeek {
+		return w.deepSeekPiece(s, i)
+	}
 	kind, n := w.kinds.at(s, i)
 	switch {
 	case kind != number:
 		return w.kinds.run(s, i, ^uint8(number))
-	case w.digits == digitsOne:
+	case w.pieces == piecesDigits:
 		return i + n
 	default:
 		return w.kinds.run(s, i, number)
@@ -138,6 +147,8 @@ func (w *splitter) next(s string, i int) int {
 		return w.gpt2(s, i)
 	case patternCL100K:
 		return w.cl100k(s, i)
+	case patternDeepSeek:
+		return w.deepSeek(s, i)
 	default:
 		return w.o200k(s, i)
 	}
@@ -165,7 +176,7 @@ func (w *splitter) gpt2(s string, i int) int {
 	case kind == number:
 		return k.run(s, i+n, number)
 	case kind != space:
-		return k.run(s, i+n, mark|other)
+		return k.run(s, i+n, rest)
 	}
 	return w.blank(s, first)
 }
@@ -191,7 +202,7 @@ func (w *splitter) cl100k(s string, i int) int {
 			return end
 		}
 	}
-	return w.rest(s, i, kind, n, false)
+	return w.others(s, i, kind, n, false)
 }
 
 // o200k is, where group is 3 and U stands for \p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}, L for
@@ -218,7 +229,7 @@ func (w *splitter) o200k(s string, i int) int {
 	if kind == number {
 		return w.number(s, i)
 	}
-	return w.rest(s, i, kind, n, true)
+	return w.others(s, i, kind, n, true)
 }
 
 // cased returns the end of [U]*[L]+C? at i, or, where there need be no tail, of
@@ -264,19 +275,19 @@ func (w *splitter) number(s string, i int) int {
 	return i
 }
 
-// rest is what cl100k and o200k say of characters that are not of words, of which
+// others is what cl100k and o200k say of characters that are not of words, of which
 // the first is of this kind and width:
 //
 //	?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+
 //
 // where / is only in o200k.
-func (w *splitter) rest(s string, i int, kind uint8, width int, slash bool) int {
+func (w *splitter) others(s string, i int, kind uint8, width int, slash bool) int {
 	k := w.kinds
 	end := i
 	if kind != space {
-		end = k.run(s, i+width, mark|other)
+		end = k.run(s, i+width, rest)
 	} else if s[i] == ' ' {
-		end = k.run(s, i+1, mark|other)
+		end = k.run(s, i+1, rest)
 		if end == i+1 {
 			end = i
 		}
@@ -287,7 +298,12 @@ func (w *splitter) rest(s string, i int, kind uint8, width int, slash bool) int 
 		}
 		return end
 	}
-	end = k.run(s, i, space)
+	return w.whiteSpace(s, i)
+}
+
+// whiteSpace is \s*[\r\n]+|\s+(?!\S)|\s+ where there is white space.
+func (w *splitter) whiteSpace(s string, i int) int {
+	end := w.kinds.run(s, i, space)
 	for j := end; j > i; j-- {
 		if s[j-1] == '\r' || s[j-1] == '\n' {
 			return j

@@ -135,7 +135,7 @@ func (t *Tokenizer) encodePlain(dst []int32, text string, s *scratch) []int32 {
 
 // encodeWords encodes text that holds no added token and needs no normalising.
 func (t *Tokenizer) encodeWords(dst []int32, text string, s *scratch) []int32 {
-	if t.words.digits != digitsTogether {
+	if t.words.pieces != piecesNone {
 		for i := 0; i < len(text); {
 			end := t.words.piece(text, i)
 			dst = t.encodePiece(dst, text[i:end], s)

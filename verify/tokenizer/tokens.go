@@ -79,7 +79,7 @@ func (t *Tokenizer) plainTokens(out []Token, text string, from, to int, s *scrat
 }
 
 func (t *Tokenizer) wordTokens(out []Token, text string, from, to int, s *scratch) []Token {
-	if t.words.digits == digitsTogether {
+	if t.words.pieces == piecesNone {
 		return t.pieceTokens(out, text[:to], from, s)
 	}
 	for i := from; i < to; {

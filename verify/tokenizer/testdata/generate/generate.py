@@ -2,7 +2,7 @@
 tokenizers library makes of hard texts with them.
 
     pip install tokenizers==0.22.1
-    python3 generate.py
+    python3 generate.py [folder ...]
 
 SmolLM2's tokenizer.json is not written, only its encodings. Training is the
 same on every run but for ties, so a later run may give other, equally good
@@ -16,6 +16,7 @@ import json
 import os
 import random
 import struct
+import sys
 
 import tokenizers
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
@@ -36,6 +37,9 @@ REST = r" ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 SUFFIX = "(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
 O200K = UPPER + "*" + LOWER + "+" + SUFFIX + "|" + UPPER + "+" + LOWER + "*" + SUFFIX + r"|\p{N}{1,3}|" + REST
 TEKKEN = UPPER + "*" + LOWER + "+|" + UPPER + "+" + LOWER + r"*|\p{N}|" + REST
+
+DEEPSEEK = [r"\p{N}{1,3}", "[\u4e00-\u9fa5\u3040-\u309f\u30a0-\u30ff]+",
+            "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\r\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\r\n]*|\\s*[\r\n]+|\\s+(?!\\S)|\\s+"]
 
 
 def pack(path, data):
@@ -144,6 +148,13 @@ def tekken():
     return json.loads(train(split(TEKKEN)).to_str())
 
 
+def deepseek():
+    pre = [pre_tokenizers.Split(Regex(p), behavior="isolated") for p in DEEPSEEK]
+    t = train(pre_tokenizers.Sequence(pre + [byte_level(False)]), normalizers.Sequence([]))
+    t.add_tokens(special("<|begin\u2581of\u2581sentence|>", "<|eot_id|>") + plain("<think>", "</think>", normalized=True))
+    return json.loads(t.to_str())
+
+
 def added():
     """Every flag of added tokens, with a normaliser."""
     t = train(split(QWEN), normalizers.Sequence([normalizers.NFC()]), size=1500)
@@ -185,9 +196,11 @@ def encode(name, text):
 
 pack(os.path.join(HERE, "texts.jsonl.gz"), lines(TEXTS))
 for name, make in {
-    "gpt2": gpt2, "llama3": llama3, "qwen": qwen, "smollm": smollm, "o200k": o200k, "tekken": tekken, "runs": runs,
+    "gpt2": gpt2, "llama3": llama3, "qwen": qwen, "smollm": smollm, "o200k": o200k, "tekken": tekken, "deepseek": deepseek, "runs": runs,
     "added": added, "fallback": fallback, "unknown": lambda: unknown(False), "fused": lambda: unknown(True),
 }.items():
+    if len(sys.argv) > 1 and name not in sys.argv[1:]:
+        continue
     os.makedirs(os.path.join(HERE, name), exist_ok=True)
     text = json.dumps(make(), ensure_ascii=False)
     pack(os.path.join(HERE, name, "tokenizer.json.gz"), text.encode())
