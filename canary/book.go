@@ -56,9 +56,9 @@ type Carrier struct {
 	varies bool    // forms take different articles
 	render [][2]rendering
 
-	// Neighbours, of which some form would satisfy a guard and some would not:
-	// c is no use directly before or behind any form of them.
-	blockedBefore, blockedBehind []int32
+	// Forms of neighbours, of which one would satisfy a guard and another would
+	// not: c is no use directly before or behind them.
+	blockedBefore, blockedBehind []string
 }
 
 // An Item is a question with several answers, or a set of twins: the unit is the

@@ -279,47 +279,77 @@ func (p *reader) neighbours() error {
 		}
 		for j := range cs {
 			if y := &cs[j]; shareClass(p.book, x, y) {
-				if err := p.adjacent(x, y, int32(i), int32(j)); err != nil {
+				if err := p.adjacent(x, y); err != nil {
 					all = append(all, err)
 				}
 			}
 		}
 	}
 	for i := range cs {
-		p.spread(&cs[i].blockedBefore, int32(i), func(x, y []string) bool {
-			n := min(len(x), len(y))
-			return slices.Equal(x[:n], y[:n])
+		x := &cs[i]
+		x.blockedBefore = p.spread(x.blockedBefore, i, func(text, form []string) (before, after int, ok bool) {
+			for k := range text {
+				if n := min(len(form), len(text)-k); slices.Equal(text[k:k+n], form[:n]) {
+					return k, len(text), true
+				}
+			}
+			return 0, 0, false
 		})
-		p.spread(&cs[i].blockedBehind, int32(i), func(x, y []string) bool {
-			n := min(len(x), len(y))
-			return slices.Equal(x[len(x)-n:], y[len(y)-n:])
+		x.blockedBehind = p.spread(x.blockedBehind, i, func(text, form []string) (before, after int, ok bool) {
+			for k := len(text); k > 0; k-- {
+				if n := min(len(form), k); slices.Equal(text[k-n:k], form[len(form)-n:]) {
+					return 0, k, true
+				}
+			}
+			return 0, 0, false
 		})
+		x.blockedBefore = slices.DeleteFunc(x.blockedBefore, func(g string) bool { return x.reach(g) > lookAhead })
 	}
 	return firstOf(all)
 }
 
-// spread adds to a list of neighbours those in whose forms a form of a neighbour
-// begins (or ends): planting them makes and hides its forms.
-func (p *reader) spread(list *[]int32, self int32, alike func(x, y []string) bool) {
-	for k := 0; k < len(*list); k++ {
+// reach returns how far behind its beginning c looks to see g behind it.
+func (c *Carrier) reach(g string) (n int) {
+	for _, f := range c.Forms {
+		n = max(n, len("an  ")+len(f)+len(g)+2*strings.Count(f+g, "'")+1)
+	}
+	return n
+}
+
+// spread adds to a list of texts those that other carriers make of them: where a
+// text and a form of another carrier have words in common, planting that carrier
+// makes and hides the text. The function returns which words of the text stay
+// beside the form. Chains of three carriers are not followed.
+func (p *reader) spread(list []string, self int, common func(text, form []string) (before, after int, ok bool)) []string {
+	for _, t := range list {
+		text := strings.Fields(t)
 		for z := range p.book.carriers {
-			if int32(z) == self || slices.Contains(*list, int32(z)) {
+			c := &p.book.carriers[z]
+			if z == self {
 				continue
 			}
-			for _, f := range p.book.carriers[(*list)[k]].Forms {
-				if slices.ContainsFunc(p.book.carriers[z].Forms, func(g string) bool {
-					return alike(strings.Fields(strings.ToLower(f)), strings.Fields(strings.ToLower(g)))
-				}) {
-					*list = append(*list, int32(z))
-					break
+			for _, f := range c.Forms {
+				before, after, ok := common(text, strings.Fields(strings.ToLower(f)))
+				if !ok {
+					continue
+				}
+				for _, g := range c.Forms {
+					made := strings.ToLower(strings.TrimSpace(strings.Join(text[:before], " ") + " " + g))
+					if after < len(text) {
+						made = strings.ToLower(g) + " " + strings.Join(text[after:], " ")
+					}
+					if len(made) <= maxForm && !slices.Contains(list, made) {
+						list = append(list, made)
+					}
 				}
 			}
 		}
 	}
+	return list
 }
 
 // adjacent looks at the case that a use of y follows one of x.
-func (p *reader) adjacent(x, y *Carrier, xi, yi int32) error {
+func (p *reader) adjacent(x, y *Carrier) error {
 	firsts, lasts := make([]string, len(y.Forms)), make([]string, len(x.Forms))
 	for i, f := range y.Forms {
 		firsts[i] = strings.ToLower(strings.Fields(f)[0])
@@ -329,17 +359,15 @@ func (p *reader) adjacent(x, y *Carrier, xi, yi int32) error {
 	}
 	accepted, follows := count(x.last, firsts), count(y.first, lasts)
 	if accepted > 0 && accepted < len(firsts) && follows > 0 {
-		x.blockedBefore = append(x.blockedBefore, yi)
-		for _, f := range x.Forms {
-			for _, g := range y.Forms {
-				if n := len("an  ") + len(f) + len(g) + 2*strings.Count(f+g, "'") + 1; n > lookAhead {
-					return p.errorf(x.line, "carrier %s looks at what carrier %s changes, and %q with %q reaches over %d bytes, want at most %d", x.Name, y.Name, f, g, n, lookAhead)
-				}
+		for _, g := range lowered(y.Forms) {
+			if n := x.reach(g); n > lookAhead {
+				return p.errorf(x.line, "carrier %s looks at what carrier %s changes: with %q it reaches over %d bytes, want at most %d", x.Name, y.Name, g, n, lookAhead)
 			}
+			x.blockedBefore = append(x.blockedBefore, g)
 		}
 	}
 	if follows > 0 && follows < len(lasts) && accepted > 0 {
-		y.blockedBehind = append(y.blockedBehind, xi)
+		y.blockedBehind = append(y.blockedBehind, lowered(x.Forms)...)
 	}
 	if follows == 0 {
 		return nil
@@ -379,4 +407,11 @@ func count(g *guards, words []string) (n int) {
 		}
 	}
 	return n
+}
+
+func lowered(forms []string) (out []string) {
+	for _, f := range forms {
+		out = append(out, strings.ToLower(f))
+	}
+	return out
 }

@@ -141,8 +141,8 @@ func (s *scanner) lineKind(b []byte, i int, eof bool) (kind int, fence byte, n i
 	if i == maxIndent {
 		return inLine, 0, 0, true
 	}
-	indent := i >= 4
-	for markers := 0; ; markers++ {
+	indent, markers := i >= 4, 0
+	for ; ; markers++ {
 		if i == len(b) {
 			return inText, 0, 0, eof
 		}
@@ -191,7 +191,7 @@ func (s *scanner) lineKind(b []byte, i int, eof bool) (kind int, fence byte, n i
 			return inBlock, 0, 0, true
 		}
 	}
-	if indent {
+	if indent && (markers == 0 || !s.list) { // an item under another is no code
 		return inLine, 0, 0, true
 	}
 	if rest, known := starts(b[i:], restOfText, eof); rest || !known {

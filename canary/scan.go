@@ -1,10 +1,5 @@
 package canary
 
-import (
-	"bytes"
-	"slices"
-)
-
 // A use is one occurrence of a carrier in a text.
 type use struct {
 	begin, end int // of the form
@@ -267,11 +262,11 @@ func (s *scanner) fits(buf []byte, pos, stop int, e *end, whole, eof bool) (ok, 
 		return false, known
 	}
 	if len(c.blockedBefore) > 0 && stop < len(buf) && buf[stop] == ' ' {
-		if blocked, known := s.formAt(buf, stop+1, c.blockedBefore, eof); blocked || !known {
+		if blocked, known := formAt(buf, stop+1, c.blockedBefore, eof); blocked || !known {
 			return false, known
 		}
 	}
-	if s.formBefore(buf, pos, c.blockedBehind) {
+	if formBehind(buf, pos, c.blockedBehind) {
 		return false, true
 	}
 	if c.first.must == nil && c.first.not == nil {
@@ -285,50 +280,61 @@ func (s *scanner) fits(buf []byte, pos, stop int, e *end, whole, eof bool) (ok, 
 	return c.first.must == nil || c.first.must.has(&left), true
 }
 
-// formAt reports whether a form of one of the carriers stands at buf[pos], its
-// guards aside.
-func (s *scanner) formAt(buf []byte, pos int, carriers []int32, eof bool) (ok, known bool) {
-	m := s.book.matcher
-	for node, j := int32(0), pos; ; {
-		if j == len(buf) {
-			return false, eof
-		}
-		next, n, more := m.step(node, buf, j)
-		if more && !eof {
-			return false, false
-		}
-		if n == 0 {
-			return false, true
-		}
-		node, j = next, j+n
-		for _, e := range m.ends[node] {
-			if !slices.Contains(carriers, e.carrier) {
-				continue
-			}
-			if j == len(buf) && !eof {
-				return false, false
-			}
-			if j == len(buf) || !isWordByte(buf[j]) {
-				return true, true
-			}
-		}
-	}
-}
-
-// formBefore reports whether a form of one of the carriers and a space stand
-// before buf[pos], guards aside.
-func (s *scanner) formBefore(buf []byte, pos int, carriers []int32) bool {
-	if len(carriers) == 0 || pos == 0 || buf[pos-1] != ' ' {
-		return false
-	}
-	for _, c := range carriers {
-		for i := range s.book.carriers[c].render {
-			for _, form := range [...][]byte{s.book.carriers[c].render[i][0].text, s.book.carriers[c].render[i][0].curly} {
-				begin := pos - 1 - len(form)
-				if begin >= 0 && pos-begin <= lookBehind && bytes.EqualFold(buf[begin:pos-1], form) && (begin == 0 || !isWordByte(buf[begin-1])) {
-					return true
+// formAt reports whether one of the texts stands at buf[pos] as whole words, in
+// any case.
+func formAt(buf []byte, pos int, texts []string, eof bool) (ok, known bool) {
+	known = true
+	for _, t := range texts {
+		i, k := pos, 0
+		for ; k < len(t) && i < len(buf); k++ {
+			c := lower(buf[i])
+			if c == 0xE2 && t[k] == '\'' {
+				if i+2 >= len(buf) {
+					i = len(buf)
+					break
+				}
+				if buf[i+1] == 0x80 && buf[i+2] == 0x99 {
+					c, i = '\'', i+2
 				}
 			}
+			if c != t[k] {
+				break
+			}
+			i++
+		}
+		switch {
+		case i >= len(buf):
+			if k == len(t) && eof {
+				return true, true
+			}
+			known = known && eof
+		case k == len(t) && !isWordByte(buf[i]):
+			return true, true
+		}
+	}
+	return false, known
+}
+
+// formBehind reports whether one of the texts, as whole words in any case, and a
+// space stand before buf[pos].
+func formBehind(buf []byte, pos int, texts []string) bool {
+	if len(texts) == 0 || pos == 0 || buf[pos-1] != ' ' {
+		return false
+	}
+	for _, t := range texts {
+		i, k := pos-2, len(t)-1
+		for ; k >= 0 && i >= 0 && pos-i <= lookBehind; k-- {
+			c := lower(buf[i])
+			if c == 0x99 && t[k] == '\'' && i >= 2 && buf[i-1] == 0x80 && buf[i-2] == 0xE2 {
+				c, i = '\'', i-2
+			}
+			if c != t[k] {
+				break
+			}
+			i--
+		}
+		if k < 0 && (i < 0 || !isWordByte(buf[i])) {
+			return true
 		}
 	}
 	return false

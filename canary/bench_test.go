@@ -1,0 +1,60 @@
+package canary_test
+
+import (
+	"compress/bzip2"
+	"io"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/dyetrace/dyetrace/canary"
+)
+
+// novel returns 1 MB of a novel.
+func novel(b *testing.B) []byte {
+	f, err := os.Open("../examples/quickstart/corpus/books.txt.bz2")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer f.Close()
+	text := make([]byte, 1<<20)
+	if _, err := io.ReadFull(bzip2.NewReader(f), text); err != nil {
+		b.Fatal(err)
+	}
+	return text
+}
+
+func benchmarkPlanter(b *testing.B, c *canary.Choices, text []byte, chunk int) {
+	var p canary.Planter
+	b.SetBytes(int64(len(text)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := p.Reset(io.Discard, c, canary.Request{Prompt: "Tell me a story about the war."}); err != nil {
+			b.Fatal(err)
+		}
+		for i := 0; i < len(text); i += chunk {
+			if _, err := p.Write(text[i:min(len(text), i+chunk)]); err != nil {
+				b.Fatal(err)
+			}
+		}
+		if err := p.Close(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkPlanter plants into text in pieces of 4 KiB, beside io.Copy's work on
+// the same pieces (off). Hitless is prose of words that begin no form; tokens is
+// the novel in pieces of 4 bytes, as a model streams it.
+func BenchmarkPlanter(b *testing.B) {
+	c := choices(b)
+	text := novel(b)
+	hitless := []byte(strings.Repeat("Lorem ipsum dolor sit, consectetur adipiscing elit; sed eiusmod tempor magna. ", 1<<20/78))
+	b.Run("off", func(b *testing.B) { benchmarkPlanter(b, nil, text, 4096) })
+	b.Run("prose", func(b *testing.B) { benchmarkPlanter(b, c, text, 4096) })
+	b.Run("hitless", func(b *testing.B) { benchmarkPlanter(b, c, hitless, 4096) })
+	b.Run("code", func(b *testing.B) {
+		benchmarkPlanter(b, c, []byte("Here:\n\n```go\n"+strings.Repeat("func f(x int) int { return x + 1 }\n", 30000)), 4096)
+	})
+	b.Run("tokens", func(b *testing.B) { benchmarkPlanter(b, c, text, 4) })
+}
