@@ -16,13 +16,12 @@ type entry struct {
 }
 
 // A ranked list is what a suspect finds most likely at a position, the most
-// likely first, ties by id, and those that are no token of the marked model
-// after all others that are as likely.
+// likely first, ties by id.
 type ranked []entry
 
 // byLikelihood is the order of a ranked list.
 func byLikelihood(a, b entry) int {
-	return cmp.Or(cmp.Compare(b.logProb, a.logProb), cmp.Compare(uint32(a.id), uint32(b.id)))
+	return cmp.Or(cmp.Compare(b.logProb, a.logProb), cmp.Compare(a.id, b.id))
 }
 
 // top is the most likely token.

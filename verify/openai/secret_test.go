@@ -63,6 +63,7 @@ func TestErrorsDoNotRepeatTheKey(t *testing.T) {
 			`{"model":"m","choices":[{"index":0,"finish_reason":"` + secret + `","message":{"refusal":"` + secret + `"}}]}`,
 			`{"model":"m","choices":[{"index":0,"text":"x","logprobs":{"content":[{"token":"` + secret + `","logprob":3,"top_logprobs":[{"token":"` + secret + `","logprob":3}]}]}}]}`,
 			`{"model":"m","choices":"` + secret + `"}`,
+			`{"model":"` + secret + `","choices":[{"index":0,"text":"a","logprobs":{"tokens":["a"],"token_logprobs":[-1],"top_logprobs":[{"a":-1}]}}]}`,
 			`{"data":[{"id":"` + secret + `"}]}`, `{"data":"` + secret + `"}`,
 		} {
 			s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -84,14 +85,20 @@ func TestErrorsDoNotRepeatTheKey(t *testing.T) {
 				for e := err; e != nil; e = errors.Unwrap(e) {
 					assert.NotContains(t, e.Error(), secret, b)
 					assert.NotContains(t, e.Error(), secret[:12], b)
+					assert.NotContains(t, e.Error(), escaped[:36], b)
 				}
 				assert.NotContains(t, fmt.Sprintf("%+v", got), secret, b)
 			}
 			s.Close()
 		}
 	}
+	// Errors of encoding/json repeat numbers that are too large.
+	s := serve(t, 200, "application/json", `{"choices":[{"index":12345678901234567890}]}`)
+	_, err := client(t, openai.Config{URL: s.url, Key: "12345678901234567890"}).Suspect().Text.Answer(context.Background(), "?")
+	assert.ErrorContains(t, err, "cannot unmarshal number [API key]")
+
 	// A word that local servers are sent as a key is a word in answers.
-	s := serve(t, 200, "application/json", `{"model":"m","choices":[{"index":0,"message":{"content":"EMPTY"}}]}`)
+	s = serve(t, 200, "application/json", `{"model":"m","choices":[{"index":0,"message":{"content":"EMPTY"}}]}`)
 	got, err := client(t, openai.Config{URL: s.url, Key: "EMPTY"}).Suspect().Text.Answer(context.Background(), "?")
 	require.NoError(t, err)
 	assert.Equal(t, "EMPTY", got.Text)
@@ -142,8 +149,18 @@ func TestRedirects(t *testing.T) {
 	}
 	assert.Empty(t, there)
 
+	// Nor to the same host without encryption.
+	var asked []string
+	h := &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+		asked = append(asked, r.URL.String())
+		return &http.Response{StatusCode: 307, Header: http.Header{"Location": {"http://h/v1/chat/completions"}}, Request: r, Body: http.NoBody}, nil
+	})}
+	_, err := client(t, openai.Config{URL: "https://h", HTTP: h}).Suspect().Text.Answer(context.Background(), "?")
+	assert.ErrorContains(t, err, "status 307, a redirect to http://h that is not followed")
+	assert.Equal(t, []string{"https://h/v1/chat/completions"}, asked)
+
 	status, to = 307, "/v1/chat/completions" // to itself
-	_, err := client(t, openai.Config{URL: s.URL}).Suspect().Text.Answer(context.Background(), "?")
+	_, err = client(t, openai.Config{URL: s.URL}).Suspect().Text.Answer(context.Background(), "?")
 	assert.ErrorContains(t, err, "stopped after 10 redirects")
 	refuse := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return errors.New("not with me") }}
 	_, err = client(t, openai.Config{URL: s.URL, HTTP: refuse}).Suspect().Text.Answer(context.Background(), "?")

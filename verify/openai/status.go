@@ -2,11 +2,13 @@ package openai
 
 import (
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -98,7 +100,7 @@ func (c *Client) message(data []byte) (said, code string) {
 				text = s
 				break
 			} else if len(raw) > 0 && string(raw) != "null" {
-				text = plain(raw)
+				text = string(raw)
 			}
 		}
 	}
@@ -108,20 +110,16 @@ func (c *Client) message(data []byte) (said, code string) {
 	return ": " + text, code
 }
 
-// plain is a JSON value without needless escapes, in which a key could hide.
-func plain(raw json.RawMessage) string {
-	var v any
-	if err := json.Unmarshal(raw, &v); err == nil {
-		if again, err := encode(v); err == nil {
-			return string(again)
-		}
-	}
-	return string(raw)
-}
+// escapedASCII is how JSON may write a character that needs no escape.
+var escapedASCII = regexp.MustCompile(`\\u00[2-7][0-9A-Fa-f]`)
 
 // brief is text without the API key on one line, cut after 300 bytes.
 func (c *Client) brief(text string) string {
 	const most = 300
+	text = escapedASCII.ReplaceAllStringFunc(text, func(e string) string {
+		b, _ := hex.DecodeString(e[4:]) // escapedASCII has matched
+		return string(b)
+	})
 	text = c.scrub(text) // before any cut: half a key is a secret too
 	cut := len(text) > 4*most
 	if cut {
