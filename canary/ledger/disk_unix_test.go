@@ -54,6 +54,9 @@ func fillDisk(dir string) error {
 				n += k
 			}
 		}
+		if report, err := ledger.Verify(dir, public); err != nil || report.Torn != 0 {
+			return fmt.Errorf("%d bytes are left of what failed, %w", report.Torn, err)
+		}
 		if got, err := l.Append(bg, planting(0)); err != nil || !got.Known {
 			return fmt.Errorf("retry of an old leaf: %v, %w", got, err)
 		}

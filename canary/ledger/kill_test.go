@@ -169,7 +169,7 @@ func (k *killed) round(t *testing.T, round int, first bool, after time.Duration)
 // check holds a reader to what was acknowledged: every leaf is where its receipt
 // says, and there is a proof of it.
 func (k *killed) check(t *testing.T, r *ledger.Reader, numbers []uint64) {
-	c := ledger.Checkpoint{Origin: r.Origin(), Size: r.Size(), Root: r.Root()}
+	c := r.Checkpoint()
 	for _, n := range numbers {
 		want := planting(n)
 		want.Time = hour

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -18,7 +19,7 @@ type Reader struct {
 	files *files
 	size  int64
 	root  tlog.Hash
-	own   bool // the files are closed with the reader
+	note  []byte // signed; nil for readers of an open log
 }
 
 // OpenReader opens the ledger in dir as its last signed checkpoint has it,
@@ -37,7 +38,7 @@ func OpenReader(dir string, v note.Verifier) (*Reader, error) {
 }
 
 func readerOf(dir string, f *files, v note.Verifier) (*Reader, error) {
-	c, _, err := storedCheckpoint(dir, f.header, v)
+	c, signed, err := storedCheckpoint(dir, f.header, v)
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +49,7 @@ func readerOf(dir string, f *files, v note.Verifier) (*Reader, error) {
 	if front.root() != c.Root {
 		return nil, damaged(checkpointFile, -1, "it is of root %v, the first %d leaves have %v", c.Root, c.Size, front.root())
 	}
-	return &Reader{files: f, size: c.Size, root: c.Root, own: true}, nil
+	return &Reader{files: f, size: c.Size, root: c.Root, note: signed}, nil
 }
 
 // openFiles opens the files of a ledger and reads its header.
@@ -101,10 +102,17 @@ func (r *Reader) Origin() string { return r.files.header.origin }
 // Root returns the hash of the tree of all leaves.
 func (r *Reader) Root() tlog.Hash { return r.root }
 
+// Checkpoint returns what a checkpoint of all leaves says.
+func (r *Reader) Checkpoint() Checkpoint { return Checkpoint{r.Origin(), r.size, r.root} }
+
+// Signed returns the signed checkpoint that the reader was opened by, nil for a
+// reader of an open [Log]: there [Log.Checkpoint] signs one.
+func (r *Reader) Signed() []byte { return bytes.Clone(r.note) }
+
 // Close closes the files. Readers of an open [Log] share its files, and their
 // Close does nothing.
 func (r *Reader) Close() error {
-	if !r.own {
+	if r.note == nil {
 		return nil
 	}
 	if err := r.files.close(); err != nil {

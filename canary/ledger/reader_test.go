@@ -68,7 +68,10 @@ func TestProofsOfSmallTrees(t *testing.T) {
 			leaves = append(leaves, l)
 		}
 	}
-	assert.Equal(t, checkpoints[40].Root, r.Root())
+	assert.Equal(t, checkpoints[40], r.Checkpoint())
+	c, err := ledger.OpenCheckpoint(r.Signed(), r.Origin(), public)
+	require.NoError(t, err)
+	assert.Equal(t, checkpoints[40], c)
 	for size := range r.Size() + 1 {
 		for i := range size {
 			p, err := r.Prove(i, size)
@@ -191,6 +194,8 @@ func TestReadersKeepTheirTree(t *testing.T) {
 		}
 		assert.Equal(t, 3, n)
 	}
+	assert.Nil(t, before.Signed())
+	assert.NotNil(t, other.Signed())
 	require.NoError(t, before.Close())
 	_, err = l.Append(bg, planting(60))
 	require.NoError(t, err)
