@@ -118,6 +118,15 @@ func (w words) ID(piece string) (int32, bool) {
 	return 0, false
 }
 
+func ExampleVocabulary() {
+	var marked openai.Vocabulary = words{"Rain", " is", " are", " wet"}
+	fmt.Println(marked.ID(" wet"))
+	fmt.Println(marked.ID("wet"))
+	// Output:
+	// 3 true
+	// 0 false
+}
+
 // The suspect has tokens of its own: " is" and " are" are the marked model's, "'s"
 // is not and is left out.
 func ExampleReading() {

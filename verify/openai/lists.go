@@ -215,6 +215,9 @@ func (c *Client) echoListings(ch *choice, sent []int32, prompt, from int) ([]lis
 		return nil, fmt.Errorf("%d tokens are echoed, want %d: the server read something else", n, len(sent))
 	}
 	for i, id := range sent {
+		if len(ch.PromptTokenIDs) > 0 {
+			break // they are what was sent, which says more than strings
+		}
 		got, ok := c.identify(places[i].own)
 		// A decoder cannot show part of a character, and shows a control token
 		// of the prompt in its own way.

@@ -26,8 +26,7 @@ func (m mode) sendsIDs() bool { return m.reading.SameTokenizer && m.reading.API 
 
 // knows reports whether the client can tell the token in what the server shows.
 func (m mode) knows(id int32) bool {
-	ids := m.reading.SameTokenizer && (m.server == openai.VLLM && m.reading.API != openai.Chat || m.server == openai.LlamaCPP)
-	if ids {
+	if m.reading.SameTokenizer && (m.server == openai.VLLM || m.server == openai.LlamaCPP) {
 		return true
 	}
 	bytes := m.server == openai.OpenAI || m.server == openai.LlamaCPP
@@ -48,12 +47,14 @@ func modes() []mode {
 		{"vLLM, prompt_logprobs", openai.VLLM, openai.Reading{SameTokenizer: true, Top: 6, Whole: openai.PromptLogProbs, Batch: 8}, &toy{}},
 		{"vLLM, prompt_logprobs, capped", openai.VLLM, openai.Reading{SameTokenizer: true, Top: 6, Whole: openai.PromptLogProbs}, &toy{most: 4}},
 		{"vLLM, chat", openai.VLLM, openai.Reading{API: openai.Chat, Vocabulary: v, Top: 6}, &toy{}},
+		{"vLLM, chat, ids", openai.VLLM, openai.Reading{API: openai.Chat, SameTokenizer: true, Top: 6}, &toy{}},
 		{"SGLang, text", openai.SGLang, openai.Reading{Vocabulary: v, Top: 7}, &toy{}},
 		{"SGLang, echo", openai.SGLang, openai.Reading{Vocabulary: v, SameTokenizer: true, Top: 7, Whole: openai.Echo}, &toy{}},
 		{"SGLang, chat", openai.SGLang, openai.Reading{API: openai.Chat, Vocabulary: v, Top: 7}, &toy{}},
 		{"llama.cpp, text", openai.LlamaCPP, openai.Reading{Vocabulary: v, Top: 4, Batch: 3}, &toy{}},
 		{"llama.cpp, ids", openai.LlamaCPP, openai.Reading{SameTokenizer: true, Top: 4, Batch: 5}, &toy{}},
 		{"llama.cpp, chat", openai.LlamaCPP, openai.Reading{API: openai.Chat, Vocabulary: v, Top: 4}, &toy{}},
+		{"llama.cpp, chat, ids", openai.LlamaCPP, openai.Reading{API: openai.Chat, SameTokenizer: true, Top: 4}, &toy{}},
 		{"TGI, text", openai.TGI, openai.Reading{Vocabulary: v}, &toy{}},
 		{"vLLM, ids, no log-probabilities", openai.VLLM, openai.Reading{SameTokenizer: true}, &toy{}},
 	}

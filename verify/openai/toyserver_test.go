@@ -159,7 +159,7 @@ func (y *toy) choice(ids []int32, q request) map[string]any {
 	}
 	if y.server == openai.LlamaCPP {
 		if utf8.ValidString(pieces[written]) {
-			ch["logprobs"] = y.content(ids, written, int(m))
+			ch["logprobs"] = y.content(ids, written, int(m), q.AsIDs)
 		}
 		return ch
 	}
@@ -225,10 +225,10 @@ func (y *toy) promptLogProbs(ids []int32, m int) []any {
 }
 
 // content is the form of chat, and of llama.cpp.
-func (y *toy) content(ids []int32, written int32, m int) any {
+func (y *toy) content(ids []int32, written int32, m int, asIDs bool) any {
 	lp := logProbs(ids)
 	entry := func(id int32) map[string]any {
-		e := map[string]any{"token": y.show(id, false), "logprob": lp[id], "bytes": []int{}}
+		e := map[string]any{"token": y.show(id, asIDs), "logprob": lp[id], "bytes": []int{}}
 		var bytes []int
 		for _, b := range []byte(pieces[id]) {
 			bytes = append(bytes, int(b))
@@ -239,7 +239,7 @@ func (y *toy) content(ids []int32, written int32, m int) any {
 			e["id"] = id
 		case openai.VLLM, openai.SGLang: // of what they show
 			bytes = nil
-			for _, b := range []byte(y.show(id, false)) {
+			for _, b := range []byte(y.show(id, asIDs)) {
 				bytes = append(bytes, int(b))
 			}
 			e["bytes"] = bytes
@@ -280,7 +280,7 @@ func (y *toy) chat(w http.ResponseWriter, q request) {
 	ch := map[string]any{"index": 0, "finish_reason": "length",
 		"message": map[string]any{"role": "assistant", "content": strings.ToValidUTF8(pieces[written], "\uFFFD")}}
 	if q.LogProbs == true && (y.server != openai.LlamaCPP || utf8.ValidString(pieces[written])) {
-		ch["logprobs"] = y.content(ids, written, *q.Top)
+		ch["logprobs"] = y.content(ids, written, *q.Top, q.AsIDs)
 	}
 	require.NoError(y.t, json.NewEncoder(w).Encode(map[string]any{"model": q.Model, "choices": []any{ch}}))
 }

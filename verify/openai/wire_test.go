@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -247,6 +248,32 @@ func TestEchoesAreChecked(t *testing.T) {
 		a := &collect.Passage{Prompt: []int32{5}, Tokens: []int32{3}}
 		_, err := p.Predict(context.Background(), collect.Reading{Passage: a, End: 1, Want: collect.Want{Top: 2}})
 		assert.ErrorContains(t, err, c.want, c.body)
+	}
+}
+
+// A server that says which ids it read need not spell them so that they are known.
+func TestEchoWithPromptTokenIDs(t *testing.T) {
+	const said = `"logprobs":{"tokens":["c","<|end|>","?"],"token_logprobs":[null,-1,-1],"top_logprobs":[null,{"a":-1,"b":-2},{"c":-1}]}`
+	for ids, want := range map[string]string{`[5,3]`: "", `[5,4]`: "it read other tokens than it was sent", `[5]`: "it read other tokens", `null`: `token 1 is echoed as "<|end|>", want 3`} {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			data, err := io.ReadAll(r.Body)
+			assert.NoError(t, err)
+			if strings.Contains(string(data), `"echo":true`) {
+				_, _ = io.WriteString(w, `{"model":"m","choices":[{"index":0,"text":"","prompt_token_ids":`+ids+`,`+said+`}]}`)
+				return
+			}
+			_, _ = io.WriteString(w, `{"model":"m","choices":[{"index":0,"text":"a","logprobs":{"tokens":["a"],"token_logprobs":[-1.2],"top_logprobs":[{"a":-1.2,"b":-2.1}]}}]}`)
+		}))
+		p := client(t, openai.Config{URL: s.URL, Server: openai.SGLang, Reading: &openai.Reading{Vocabulary: vocabulary{}, SameTokenizer: true, Top: 2, Whole: openai.Echo}}).Suspect().TopLogProbs
+		got, err := p.Predict(context.Background(), collect.Reading{Passage: &collect.Passage{Prompt: []int32{5}, Tokens: []int32{3}}, End: 1, Want: collect.Want{Top: 2}})
+		s.Close()
+		if want != "" {
+			assert.ErrorContains(t, err, want)
+			continue
+		}
+		require.NoError(t, err)
+		assert.Equal(t, []int32{1, 2}, got.At[0].IDs)
+		assert.Equal(t, []float64{-1.2, -2.1}, got.At[0].LogProbs, "of the request for this position alone")
 	}
 }
 
