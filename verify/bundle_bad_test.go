@@ -17,7 +17,9 @@ import (
 
 	"github.com/dyetrace/dyetrace/verify"
 	"github.com/dyetrace/dyetrace/verify/collect"
+	"github.com/dyetrace/dyetrace/verify/marks"
 	"github.com/dyetrace/dyetrace/watermark"
+	"github.com/dyetrace/dyetrace/watermark/keys"
 )
 
 func TestReadBundleRefuses(t *testing.T) {
@@ -235,6 +237,27 @@ func TestBundleHelpersMisbehave(t *testing.T) {
 		assert.False(t, v.OK(), want)
 		assert.Contains(t, written(t, v), want)
 	}
+	// A function that returns another key beside the mark.
+	c := smallCase(t)
+	other := newKey(t, 77)
+	c.Plan.Keys[0].Commitment = other.Commit(c.Case.Keys[0].Nonce)
+	c.Plan.Keys = append(c.Plan.Keys, verify.KeyPlan{Name: "closed", Mark: "m", KeyID: "k", Kind: watermark.Statistical})
+	c.seal(t)
+	raw := dissect(t, file(t, b))
+	plan, err := c.Plan.Encode()
+	require.NoError(t, err)
+	forged := recompute
+	forged.Mark = func(spec, secret []byte) (*watermark.Watermark, keys.Key, error) {
+		mark, _, err := marks.Open(spec, secret)
+		return mark, other, err
+	}
+	v, err := verdict(t, raw.with("plan", func([]byte) []byte { return plan }).assemble(), forged)
+	require.NoError(t, err)
+	assert.Contains(t, failed(v), "commitment of key vendor")
+	assert.Contains(t, strings.Join(strings.Fields(written(t, v)), " "), "opens to key "+other.ID().String()+", the plan says")
+	assert.Contains(t, written(t, v), "warning      key closed: was not opened")
+	assert.NotContains(t, written(t, v), "key vendor: was not opened")
+
 	// What a part that does not hold shows is not believed.
 	with := recompute
 	with.Ledger = func(part verify.LedgerPart, claims []verify.Claim) (verify.LedgerProof, error) {

@@ -122,9 +122,21 @@ func (v *verifier) lacking(name string, result Outcome, format string, args ...a
 }
 
 func (v *verifier) lack(name string) {
-	if !slices.Contains(v.lacks, name) {
+	if len(v.lacks) < maxLacks && !slices.Contains(v.lacks, name) {
 		v.lacks = append(v.lacks, name)
 	}
+}
+
+// maxLacks is how many missing parts are listed: a plan can have 24,000 keys.
+const maxLacks = 8
+
+// missing lists what the case lacks.
+func (v *verifier) missing() string {
+	text := "there is no whole " + strings.Join(v.lacks, " and no ")
+	if len(v.lacks) == maxLacks {
+		text += ", and more"
+	}
+	return text
 }
 
 // uncompared makes the last line say that a part is whole, and no more is known.
@@ -224,7 +236,7 @@ func (v *verifier) frames() {
 	}
 	const name = "questions"
 	if len(v.lacks) > 0 {
-		v.lacking(name, NotChecked, "there is no whole %s", strings.Join(v.lacks, " and no "))
+		v.lacking(name, NotChecked, "%s", v.missing())
 		return
 	}
 	task, err := p.Task(v.c.Frames)
@@ -393,7 +405,7 @@ func (v *verifier) report(ctx context.Context) {
 		return
 	}
 	if len(v.lacks) > 0 {
-		v.line(kindReport, NotChecked, "there is no whole %s", strings.Join(v.lacks, " and no "))
+		v.line(kindReport, NotChecked, "%s", v.missing())
 		return
 	}
 	v.c.Workers, v.c.Progress = v.with.Workers, v.with.Progress
