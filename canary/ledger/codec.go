@@ -10,8 +10,9 @@ import (
 
 const (
 	leafVersion = 1
-	timeAt      = 2 // where a leaf's time is, in bytes
-	nonceAt     = 6 // where its nonce is
+	unitSize    = 12 // bytes
+	timeAt      = 2  // where a leaf's time is, in bytes
+	nonceAt     = 6  // where its nonce is
 
 	// A leaf has at most so many bytes beside its epoch and units.
 	fixedRoom = nonceAt + 16 + 1 + 16 + 1 + 16 + 16 + 32 + 2
@@ -38,7 +39,7 @@ func (l Leaf) Hash() (tlog.Hash, error) {
 
 // encode returns the encoding of a leaf that passes check.
 func (l *Leaf) encode() []byte {
-	b := make([]byte, 0, fixedRoom+len(l.Epoch)+8*len(l.Units))
+	b := make([]byte, 0, fixedRoom+len(l.Epoch)+unitSize*len(l.Units))
 	b = append(b, leafVersion, byte(l.Kind))
 	b = binary.LittleEndian.AppendUint32(b, uint32(l.Time))
 	b = append(b, l.Nonce[:]...)
@@ -55,7 +56,7 @@ func (l *Leaf) encode() []byte {
 		b = append(b, l.Output[:]...)
 		b = binary.LittleEndian.AppendUint16(b, uint16(len(l.Units)))
 		for _, u := range l.Units {
-			b = binary.LittleEndian.AppendUint32(b, u.Unit)
+			b = binary.LittleEndian.AppendUint64(b, u.Unit)
 			b = binary.LittleEndian.AppendUint32(b, u.Option)
 		}
 		return b
@@ -125,14 +126,14 @@ func (l *Leaf) parsePlanting(d *decoder) {
 	d.bytes(l.Account[:])
 	d.bytes(l.Output[:])
 	n := int(binary.LittleEndian.Uint16(d.take(2)))
-	units := d.take(8 * n)
+	units := d.take(unitSize * n)
 	if d.short {
 		return
 	}
-	for ; len(units) > 0; units = units[8:] {
+	for ; len(units) > 0; units = units[unitSize:] {
 		l.Units = append(l.Units, Unit{
-			Unit:   binary.LittleEndian.Uint32(units),
-			Option: binary.LittleEndian.Uint32(units[4:]),
+			Unit:   binary.LittleEndian.Uint64(units),
+			Option: binary.LittleEndian.Uint32(units[8:]),
 		})
 	}
 }

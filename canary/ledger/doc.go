@@ -10,8 +10,8 @@
 // # What comes before what
 //
 // An epoch's key is bound before it is used: the log refuses a planting
-// ([ErrUnbound]) unless leaves before it commit to the key, name the book that
-// numbers the units and the policy of planting, all for the same epoch and key
+// ([ErrUnbound]) unless leaves before it commit to the key, name the book of
+// its units and the policy of planting, all for the same epoch and key
 // ID. It refuses a second commitment, book or policy for them that says
 // something else ([ErrRebound]): a new book needs a new epoch or key. One leaf
 // is one tree's part of one answer; what several trees planted in it goes into
@@ -62,7 +62,7 @@
 //	16   account pseudonym, zero: none
 //	32   keyed hash of the output, zero: not known yet
 //	u16  number of units, 1 to 1024
-//	8    for each unit, numbers strictly rising: u32 unit ‖ u32 option
+//	12   for each unit, numbers strictly rising: u64 unit (see UnitNumber) ‖ u32 option
 //
 // and for all other kinds:
 //
@@ -79,9 +79,9 @@
 //
 //	example.com/planted
 //	4
-//	WZDex0Xjqh8aPQS0aKRpRXWel5qlZnh+/5qlrgOz+sU=
+//	KIYDp+yUWM/yJGN0KRyZirWYmYWQforxJpe6k4pMvxY=
 //
-//	— example.com/planted FmfBSfaPcsN5WgYXspL+Qz16Lv4EQFrbn32Cmqe8koQNLqwyodJx8dwxz9rqVzqh37m3bM7j1jc5k30BnIaIDuP2VgE=
+//	— example.com/planted FmfBSRoWYOx0H/mMF/YypoMh54sBCktOmLBN6fLeQMAwGbnstB4CvWR2g5UmYAEdQ+3TkmSIEv5R4lw3/urp84T8OgU=
 //
 // The package's example makes this one.
 //
@@ -127,7 +127,7 @@
 //
 // Memory is bounded: the frame that is being written (at most 8 MiB), a queue of
 // 1,024 appends, 3 bytes for each of the latest Options.Recall leaves, among which
-// a retry is recognised, and some 10 MiB. The disk holds the encodings (about 150 bytes) and
+// a retry is recognised, and some 10 MiB. The disk holds the encodings (about 160 bytes) and
 // 80 bytes for each leaf. Writing needs a lock on files, which package syscall has
 // on Linux, macOS, the BSDs and illumos; elsewhere [Open] refuses, and a ledger
 // can be read and verified.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -50,7 +51,7 @@ func ExampleLeaf_MarshalBinary() {
 		name string
 	}{
 		{1, "version"}, {1, "kind"}, {4, "time"}, {16, "nonce"}, {1, "bytes of the epoch"}, {7, "epoch"}, {16, "key ID"},
-		{1, "mode"}, {16, "cohort"}, {16, "account"}, {32, "output"}, {2, "units"}, {8, "unit, option"}, {8, "unit, option"},
+		{1, "mode"}, {16, "cohort"}, {16, "account"}, {32, "output"}, {2, "units"}, {12, "unit, option"}, {12, "unit, option"},
 	} {
 		fmt.Printf("%x %s\n", b[:field.size], field.name)
 		b = b[field.size:]
@@ -68,8 +69,8 @@ func ExampleLeaf_MarshalBinary() {
 	// 7369787465656e2062797465732c2061 account
 	// 7468697274792d74776f2062797465732c2061206b6579656420686173682c20 output
 	// 0200 units
-	// 0500000001000000 unit, option
-	// 0201000000000000 unit, option
+	// 050000000000000001000000 unit, option
+	// 020100000000000000000000 unit, option
 }
 
 // An epoch's key is bound, then plantings are recorded, and a checkpoint and a
@@ -91,7 +92,7 @@ func Example() {
 	check(err)
 	receipt, err := l.Append(ctx, ledger.Leaf{
 		Kind: ledger.KindPlanting, Epoch: "2026-11", KeyID: key, Mode: ledger.ModeSampled,
-		Units: []ledger.Unit{{Unit: 42, Option: 1}},
+		Units: []ledger.Unit{{Unit: ledger.UnitNumber("vendor|eg|code/en|2"), Option: 1}},
 	})
 	check(err)
 	signed, err := l.Checkpoint()
@@ -110,9 +111,9 @@ func Example() {
 	// Output:
 	// example.com/planted
 	// 4
-	// WZDex0Xjqh8aPQS0aKRpRXWel5qlZnh+/5qlrgOz+sU=
+	// KIYDp+yUWM/yJGN0KRyZirWYmYWQforxJpe6k4pMvxY=
 	//
-	// — example.com/planted FmfBSfaPcsN5WgYXspL+Qz16Lv4EQFrbn32Cmqe8koQNLqwyodJx8dwxz9rqVzqh37m3bM7j1jc5k30BnIaIDuP2VgE=
+	// — example.com/planted FmfBSRoWYOx0H/mMF/YypoMh54sBCktOmLBN6fLeQMAwGbnstB4CvWR2g5UmYAEdQ+3TkmSIEv5R4lw3/urp84T8OgU=
 	//
 	// 4 3 2026-11-25 02:00
 	// <nil>
@@ -165,7 +166,7 @@ func ExampleReader_Scan() {
 	check(err)
 	defer r.Close()
 
-	want := ledger.Filter{Epoch: "2026-11", Cohort: ledger.Pseudonym{1, 3}, Units: []uint32{40}}
+	want := ledger.Filter{Epoch: "2026-11", Cohort: ledger.Pseudonym{1, 3}, Units: []uint64{40}}
 	for e, err := range r.Scan(want) {
 		check(err)
 		fmt.Println(e.Index, e.Leaf.Units)
@@ -273,4 +274,39 @@ func ExampleOptions() {
 	check(l.Close())
 	// Output:
 	// example.com/planted 0
+}
+
+// Damage says where a ledger is not what was written.
+func ExampleDamage() {
+	dir := exampleLedger()
+	defer os.RemoveAll(filepath.Dir(dir))
+	check(os.Truncate(filepath.Join(dir, "leaves"), 1000))
+
+	_, err := ledger.Open(dir, options(1))
+	var damage *ledger.Damage
+	if errors.As(err, &damage) {
+		fmt.Println(damage.File, damage.Offset)
+		fmt.Println(damage.Problem)
+	}
+	// Output:
+	// leaves 1000
+	// its end is missing: 103 leaves in 17137 bytes were on the disk
+}
+
+// Times are the starts of buckets, in minutes.
+func ExampleMinutes() {
+	m := ledger.Minutes(29926200)
+	fmt.Println(m, m.Time())
+	// Output:
+	// 2026-11-25 02:00 2026-11-25 02:00:00 +0000 UTC
+}
+
+// Nonces, key IDs, pseudonyms and digests are text in lower-case hexadecimal.
+func ExampleNonce() {
+	var n ledger.Nonce
+	fmt.Println(n.UnmarshalText([]byte("7369787465656e2062797465732c206e")), n)
+	fmt.Println(n.UnmarshalText([]byte("7369787465656E2062797465732C206E")))
+	// Output:
+	// <nil> 7369787465656e2062797465732c206e
+	// ledger: nonce holds 'E', want lower-case hexadecimal digits
 }

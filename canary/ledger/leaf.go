@@ -1,6 +1,8 @@
 package ledger
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
@@ -74,10 +76,24 @@ func (m Minutes) Time() time.Time { return time.Unix(60*int64(m), 0).UTC() }
 // String returns m like "2026-11-25 02:00".
 func (m Minutes) String() string { return m.Time().Format("2006-01-02 15:04") }
 
-// A Unit is one decision that was planted: its number in the book and the
-// number of the option that the key chose for it.
+// A Unit is one decision that was planted: its number and the number of the
+// option that the key chose for it.
 type Unit struct {
-	Unit, Option uint32
+	Unit   uint64 // [UnitNumber] of its name in the book
+	Option uint32
+}
+
+// UnitNumber returns the number of the unit of a name, such as
+// "vendor|eg|code/en|2": the first 8 bytes of
+// SHA-256("dyetrace 2026-11-25 ledger unit/1" ‖ 0x00 ‖ name), little-endian. So
+// units that no book can list, of tools that a request names, have numbers too,
+// and their names are not in the ledger. Two of 10^6 names share a number with
+// probability 3e-8.
+func UnitNumber(name string) uint64 {
+	b := make([]byte, 0, 128)
+	b = append(b, "dyetrace 2026-11-25 ledger unit/1\x00"...)
+	h := sha256.Sum256(append(b, name...))
+	return binary.LittleEndian.Uint64(h[:])
 }
 
 const (

@@ -24,8 +24,8 @@ func someLeaves() []ledger.Leaf {
 		ledger.Leaf{Kind: ledger.KindPlanting, Nonce: nonce(1 << 52), Epoch: "e", KeyID: keyID, Mode: ledger.ModeTilt, Units: []ledger.Unit{{}}},
 	)
 	most := ledger.Leaf{Kind: ledger.KindPlanting, Nonce: nonce(1 << 53), Epoch: strings.Repeat("ü", ledger.MaxEpoch/2), KeyID: keyID, Mode: ledger.ModeSampled, Output: digest(1)}
-	for i := range uint32(ledger.MaxUnits) {
-		most.Units = append(most.Units, ledger.Unit{Unit: i << 20, Option: ^i})
+	for i := range uint64(ledger.MaxUnits) {
+		most.Units = append(most.Units, ledger.Unit{Unit: i << 54, Option: ^uint32(i)})
 	}
 	out = append(out, most, planting(1), planting(2))
 	for i := range out {
@@ -152,6 +152,7 @@ func TestNames(t *testing.T) {
 		assert.Equal(t, n, back)
 	}
 	assert.Equal(t, "2026-11-25 02:00", hour.String())
+	assert.NotEqual(t, ledger.UnitNumber("vendor|eg|code/en|2"), ledger.UnitNumber("vendor|eg|code/en|3"))
 	assert.Equal(t, "kind 99", ledger.Kind(99).String())
 	assert.Equal(t, "mode 0", ledger.Mode(0).String())
 }

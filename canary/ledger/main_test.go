@@ -105,9 +105,9 @@ func planting(n uint64) ledger.Leaf {
 	l := ledger.Leaf{Kind: ledger.KindPlanting, Nonce: nonce(n), Epoch: epoch, KeyID: keyID, Mode: ledger.ModeSampled, Output: digest(byte(n) | 1)}
 	l.Cohort = ledger.Pseudonym{1, byte(n % 5)}
 	binary.LittleEndian.PutUint64(l.Account[:], n%97+1)
-	unit := uint32(0)
+	unit := uint64(0)
 	for range 1 + rng.IntN(8) {
-		unit += 1 + rng.Uint32N(50)
+		unit += 1 + uint64(rng.Uint32N(50))
 		l.Units = append(l.Units, ledger.Unit{Unit: unit, Option: rng.Uint32N(4)})
 	}
 	return l

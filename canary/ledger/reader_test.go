@@ -131,7 +131,7 @@ func TestScan(t *testing.T) {
 		"key":     {ledger.Filter{KeyID: ledger.KeyID{9}}, func(int, ledger.Leaf) bool { return false }},
 		"cohort":  {ledger.Filter{Cohort: some.Cohort}, func(_ int, l ledger.Leaf) bool { return l.Cohort == some.Cohort }},
 		"account": {ledger.Filter{Account: some.Account}, func(_ int, l ledger.Leaf) bool { return l.Account == some.Account }},
-		"cell": {ledger.Filter{Units: []uint32{unit, 1 << 30}}, func(_ int, l ledger.Leaf) bool {
+		"cell": {ledger.Filter{Units: []uint64{unit, 1 << 60}}, func(_ int, l ledger.Leaf) bool {
 			for _, u := range l.Units {
 				if u.Unit == unit {
 					return true

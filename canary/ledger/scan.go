@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -22,7 +23,7 @@ type Filter struct {
 	Account Pseudonym
 	// Units wants plantings of any of these units: one unit is a cell of the
 	// test.
-	Units []uint32
+	Units []uint64
 	// Begin and End want the leaves [Begin, End) of the log, and From and Until
 	// the time buckets [From, Until). An End or Until of zero has no bound.
 	Begin, End  int64
@@ -42,16 +43,8 @@ func (f *Filter) fits(l *Leaf) bool {
 	return len(f.Units) == 0 || slices.ContainsFunc(f.Units, l.plants)
 }
 
-func (l *Leaf) plants(unit uint32) bool {
-	_, ok := slices.BinarySearchFunc(l.Units, unit, func(u Unit, x uint32) int {
-		switch {
-		case u.Unit < x:
-			return -1
-		case u.Unit > x:
-			return 1
-		}
-		return 0
-	})
+func (l *Leaf) plants(unit uint64) bool {
+	_, ok := slices.BinarySearchFunc(l.Units, unit, func(u Unit, x uint64) int { return cmp.Compare(u.Unit, x) })
 	return ok
 }
 

@@ -50,7 +50,7 @@ func (v vector) into(name string, dst []byte) {
 
 func (v vector) number(name string) uint64 {
 	v.t.Helper()
-	n, err := strconv.ParseUint(v.str(name), 10, 32)
+	n, err := strconv.ParseUint(v.str(name), 10, 64)
 	require.NoError(v.t, err)
 	return n
 }
@@ -85,12 +85,14 @@ func TestVectors(t *testing.T) {
 			checkLedger(v, leaves)
 		case "pseudonym":
 			checkPseudonym(v)
+		case "unit":
+			assert.Equal(t, v.number("number"), ledger.UnitNumber(v.str("name")))
 		default:
 			require.Fail(t, "unknown kind "+kind)
 		}
 		require.Empty(t, v.fields, "fields that nothing read")
 	}
-	assert.Len(t, seen, 3)
+	assert.Len(t, seen, 4)
 }
 
 func checkLeaf(v vector) ledger.Leaf {

@@ -32,7 +32,7 @@ type leaf struct {
 	keyID                   []byte
 	mode                    byte
 	cohort, account, output []byte
-	units                   [][2]uint32
+	units                   [][2]uint64
 	of, digest              []byte
 }
 
@@ -50,13 +50,13 @@ func leaves() []leaf {
 		out = append(out, leaf{kind: kind, time: 1<<32 - 1, nonce: fill(16, 0x40+kind), digest: fill(32, 255-kind)})
 	}
 	out = append(out,
-		leaf{kind: 7, time: 1, nonce: fill(16, 0x50), epoch: "2026-11", keyID: fill(16, 0xa0), mode: 1, cohort: zero[:16], account: zero[:16], output: zero, units: [][2]uint32{{0, 0}}},
-		leaf{kind: 7, time: 29926260, nonce: fill(16, 0x51), epoch: "ü", keyID: fill(16, 0xa0), mode: 2, cohort: fill(16, 1), account: fill(16, 2), output: fill(32, 3), units: [][2]uint32{{1, 1 << 31}, {258, 7}, {1<<32 - 1, 1<<32 - 1}}},
+		leaf{kind: 7, time: 1, nonce: fill(16, 0x50), epoch: "2026-11", keyID: fill(16, 0xa0), mode: 1, cohort: zero[:16], account: zero[:16], output: zero, units: [][2]uint64{{0, 0}}},
+		leaf{kind: 7, time: 29926260, nonce: fill(16, 0x51), epoch: "ü", keyID: fill(16, 0xa0), mode: 2, cohort: fill(16, 1), account: fill(16, 2), output: fill(32, 3), units: [][2]uint64{{1, 1 << 31}, {258, 7}, {1<<64 - 1, 1<<32 - 1}}},
 		leaf{kind: 8, time: 29926320, nonce: fill(16, 0x52), of: fill(16, 0x50), digest: fill(32, 9)},
 	)
 	many := leaf{kind: 7, time: 29926260, nonce: fill(16, 0x53), epoch: "2026-11", keyID: fill(16, 0xa0), mode: 1, cohort: fill(16, 4), account: zero[:16], output: fill(32, 5)}
-	for u := range uint32(1024) {
-		many.units = append(many.units, [2]uint32{3 * u, u})
+	for u := range uint64(1024) {
+		many.units = append(many.units, [2]uint64{3 * u, u})
 	}
 	return append(out, many)
 }
@@ -75,7 +75,7 @@ func (l leaf) encode() []byte {
 		b = append(append(append(b, l.cohort...), l.account...), l.output...)
 		b = le.AppendUint16(b, uint16(len(l.units)))
 		for _, u := range l.units {
-			b = le.AppendUint32(le.AppendUint32(b, u[0]), u[1])
+			b = le.AppendUint32(le.AppendUint64(b, u[0]), uint32(u[1]))
 		}
 		return b
 	}
@@ -144,6 +144,10 @@ func main() {
 	}
 	ledger(d)
 	pseudonyms()
+	for _, name := range []string{"", "vendor|eg|code/en|2", "cohort|tools:a,b||0|reserve"} {
+		h := sha256.Sum256([]byte("dyetrace 2026-11-25 ledger unit/1\x00" + name))
+		vector("unit", "name", name, "number", fmt.Sprint(le.Uint64(h[:])))
+	}
 }
 
 // ledger freezes roots, a signed checkpoint and a file of all leaves.
