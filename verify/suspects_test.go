@@ -1,6 +1,7 @@
 package verify_test
 
 import (
+	"context"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -322,4 +323,81 @@ func logPs(f *verify.Finding) float64 {
 		return 0
 	}
 	return f.LogP
+}
+
+// Predict implements [collect.Predictor].
+func (m *mind) Predict(_ context.Context, q collect.Reading) (collect.Predictions, error) {
+	return predictions(q, func(c []token, prompt int) collect.Prediction { return m.predict(c, prompt) }), nil
+}
+
+// predictions asks for each position of q, and gives what is wanted.
+func predictions(q collect.Reading, predict func(context []token, prompt int) collect.Prediction) (out collect.Predictions) {
+	all := slices.Concat(q.Passage.Prompt, q.Passage.Tokens)
+	for i := q.Begin; i < q.End; i++ {
+		n := len(q.Passage.Prompt) + i
+		p := predict(all[:n:n], len(q.Passage.Prompt))
+		top := min(q.Want.Top, len(p.IDs))
+		p.IDs, p.LogProbs, p.Reference = p.IDs[:top], p.LogProbs[:top], nil
+		out.At = append(out.At, p)
+	}
+	return out
+}
+
+// A tongueReference is a reference model.
+type tongueReference struct{ *tongue }
+
+// Rescore implements [collect.Rescorer].
+func (r tongueReference) Rescore(_ context.Context, q collect.Reading, ids [][]int32) ([][]float64, error) {
+	all := slices.Concat(q.Passage.Prompt, q.Passage.Tokens)
+	out := make([][]float64, len(ids))
+	for i := range ids {
+		for _, id := range ids[i] {
+			out[i] = append(out[i], r.logPOf(all[len(q.Passage.Prompt)+q.Begin+i-1], id))
+		}
+	}
+	return out, nil
+}
+
+// A pupil has learnt several marks, each from the passages of its key.
+type pupil struct {
+	t     testing.TB
+	marks map[string]*learnt // by the passage's key; "" for all
+}
+
+// Predict implements [collect.Predictor].
+func (p pupil) Predict(_ context.Context, q collect.Reading) (collect.Predictions, error) {
+	l := p.marks[q.Passage.Key]
+	if l == nil {
+		l = p.marks[""]
+	}
+	return predictions(q, func(c []token, prompt int) collect.Prediction { return l.predict(p.t, c, prompt) }), nil
+}
+
+// newReadingCase returns a case of passages, all of them asked, that has no keys and
+// tests yet.
+func newReadingCase(t testing.TB, passages []collect.Passage) *trialCase {
+	frame, err := collect.PassageFrame(passages)
+	require.NoError(t, err)
+	c := &trialCase{}
+	c.Frames.Passages = frame
+	c.Plan = &verify.Plan{
+		Suspect: "s", Sequence: 1, Alpha: 1e-3,
+		Nonce: verify.Nonce{Value: collect.Digest{9}, Source: "a beacon"},
+		Reading: verify.ReadingPlan{
+			Frame: verify.FramePlan{Digest: frame.Digest(), Size: frame.Len(), Ask: frame.Len(), Logged: "a log"},
+		},
+	}
+	return c
+}
+
+// judgeReader lets the suspect read, then judges.
+func (c *trialCase) judgeReader(t testing.TB, suspect collect.Predictor) *verify.Report {
+	c.Transcript, c.Seal = c.collect(t, readerOf("s", suspect))
+	r, err := verify.Judge(context.Background(), c.Case)
+	require.NoError(t, err)
+	return r
+}
+
+func readerOf(name string, p collect.Predictor) collect.Suspect {
+	return collect.Suspect{Name: name, Prefix: p, TopLogProbs: p, Reference: tongueReference{plainSelf}}
 }
