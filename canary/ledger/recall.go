@@ -34,7 +34,9 @@ func entryOf(b []byte) entry {
 // printOf returns a hash of a nonce that nobody who does not see the salt can
 // make collide.
 func printOf(salt [16]byte, n Nonce) uint64 {
-	h := sha256.Sum256(append(salt[:], n[:]...))
+	var b [len(salt) + len(n)]byte
+	copy(b[copy(b[:], salt[:]):], n[:])
+	h := sha256.Sum256(b[:])
 	return binary.LittleEndian.Uint64(h[:])
 }
 

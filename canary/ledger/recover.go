@@ -138,14 +138,15 @@ func (w *writer) loadIndex(n int64) (sum uint32, bound []int64, err error) {
 }
 
 // bind returns leaf i, of the given encoding and offset, if it passes what it
-// passed when it was appended.
-func (w *writer) bind(i int64, b []byte, at int64) (Leaf, error) {
-	l, err := ParseLeaf(b)
+// passed when it was appended. It is valid until the next call.
+func (w *writer) bind(i int64, b []byte, at int64) (*Leaf, error) {
+	l := &w.leaf
+	err := l.parse(b)
 	if err == nil {
-		err = w.bindings.admit(&l)
+		err = w.bindings.admit(l)
 	}
 	if err != nil {
-		return Leaf{}, damaged(leavesFile, at, "leaf %d: %v", i, err)
+		return nil, damaged(leavesFile, at, "leaf %d: %v", i, err)
 	}
 	return l, nil
 }

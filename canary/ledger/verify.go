@@ -73,6 +73,7 @@ type auditor struct {
 	seen     filter              // prints of nonces
 	suspects map[uint64]struct{} // prints that may have come twice
 	torn     int64
+	leaf     Leaf // scratch
 }
 
 // A wantedRoot is what somebody said of the first leaves.
@@ -89,6 +90,7 @@ type derived struct {
 	end   int64
 	at    int64
 	bytes []byte
+	have  []byte // scratch
 }
 
 // want notes which roots the ledger must have had. The checkpoint and the mark
@@ -174,9 +176,10 @@ func (a *auditor) frames() *frameReader {
 
 // take checks one leaf.
 func (a *auditor) take(i, at int64, b []byte) error {
-	l, err := ParseLeaf(b)
+	l := &a.leaf
+	err := l.parse(b)
 	if err == nil {
-		err = a.bindings.admit(&l)
+		err = a.bindings.admit(l)
 	}
 	if err != nil {
 		return damaged(leavesFile, at, "leaf %d: %v", i, err)
@@ -224,7 +227,7 @@ func (a *auditor) checkDerived() error {
 	for k := range a.derived {
 		d := &a.derived[k]
 		want := d.bytes[:min(int64(len(d.bytes)), max(0, d.end-d.at))]
-		have := make([]byte, len(want))
+		have := grow(&d.have, len(want))
 		if _, err := d.file.ReadAt(have, d.at); err != nil && len(want) > 0 {
 			return damaged(d.name, d.at, "%v", err)
 		}

@@ -32,6 +32,7 @@ type writer struct {
 	frame    []byte
 	hashes   []byte
 	index    []byte
+	leaf     Leaf // scratch of recovery
 }
 
 // commit makes the new leaves of a batch durable and says of every request what
