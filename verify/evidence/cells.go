@@ -102,18 +102,21 @@ func NewCells(cells []Cell) (*Cells, error) {
 	return c, nil
 }
 
-func (c Cell) check() error {
-	if n := len(c.Law); n < 2 || n > maxOptions {
+func (c Cell) check() error { return checkOptions(c.Law, c.Gains, "gain") }
+
+// checkOptions checks a law and the values that its options have.
+func checkOptions(law []uint32, values []float64, name string) error {
+	if n := len(law); n < 2 || n > maxOptions {
 		return fmt.Errorf("evidence: there are %d options, want 2 to %d", n, maxOptions)
 	}
-	if len(c.Gains) != len(c.Law) {
-		return fmt.Errorf("evidence: there are %d gains, want %d, one for each option", len(c.Gains), len(c.Law))
+	if len(values) != len(law) {
+		return fmt.Errorf("evidence: there are %d %ss, want %d, one for each option", len(values), name, len(law))
 	}
 	sum := uint64(0)
-	for o, p := range c.Law {
+	for o, p := range law {
 		sum += uint64(p)
-		if !(math.Abs(c.Gains[o]) <= largest) {
-			return fmt.Errorf("evidence: gain of option %d is %v, want at most %v in size", o, c.Gains[o], largest)
+		if !(math.Abs(values[o]) <= largest) {
+			return fmt.Errorf("evidence: %s of option %d is %v, want at most %v in size", name, o, values[o], largest)
 		}
 	}
 	if sum != whole {

@@ -26,10 +26,15 @@ func (c *Cells) LogE(x float64) float64 {
 	if c.variance == 0 {
 		return 0
 	}
+	return betOnCells(x, c.variance, c.Cumulant)
+}
+
+// betOnCells returns the e-value of a statistic with mean 0.
+func betOnCells(x, variance float64, cumulant func(theta float64) float64) float64 {
 	var wealth [cellBets]float64
 	for g := range wealth {
-		theta := math.Exp2(float64(g-2)/2) / math.Sqrt(c.variance)
-		wealth[g] = theta*x - c.Cumulant(theta)
+		theta := math.Exp2(float64(g-2)/2) / math.Sqrt(variance)
+		wealth[g] = theta*x - cumulant(theta)
 	}
 	return Average(wealth[:]...)
 }
