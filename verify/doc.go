@@ -38,7 +38,7 @@
 // G1 scores the tokens of the answers, each (window, token) pair once. Windows that
 // occur in the answer's own prompt are left out: what follows them may be copied. The
 // p-value is exact for any number of tokens: text that is independent of the key may
-// be anything.
+// be anything. The other prompts are taken to be independent of it, too.
 //
 // G2 looks only where the served answers were: at windows that occur in them.
 // There a student has learnt something, elsewhere it has not, so G2 needs fewer
@@ -58,11 +58,19 @@
 // it would write there: the most likely token (R1), one sampled (R2), or the m most
 // likely with their log-probabilities (R3, R4, R4h). With texts that it is said to
 // have been trained on the test is supervised, and far stronger than any test of
-// text; with others under the same key, Served looks only at windows that were served.
+// text; with other texts, Served looks only at windows that were served.
 //
 // A position counts only if its window occurs there for the first time: in the text,
 // and in all texts of the plan, in their order ([watermark.Watermark.FirstWindows]).
 // Then the words after it are fresh, whatever a model makes of the text before them.
+// Prompts are taken to be written without the key. Earlier turns of a talk that were
+// made under it are passages of their own, before the text that follows them: a prompt
+// of one text would reveal words of a window that counts in another. Served is exact
+// for texts that were not made under the key. In texts that were, the word after one
+// window decides what a model says after a second, and the word after the second in a
+// served answer whether the first was served: the fair bet 2U on two such words has
+// mean 19/18.
+//
 // One that copies what followed the window earlier in its context is convicted
 // otherwise, though it never saw a mark; and decoy keys do not show it. Therefore a
 // plan can name [Plan.Controls], models that never saw the marked answers and are
@@ -124,6 +132,15 @@
 // probability in the random-function model with a uniformly drawn key. What the
 // words can bear is their kind: "cryptographic", "statistical", or "public key",
 // which is never evidence. See package watermark.
+//
+// # Relayed answers
+//
+// A suspect that asks the service, or looks answers up, is found by every test, and was
+// not trained for it. So the answers are compared with the marked texts of the case: of
+// runs of 50 tokens and more that both have and the prompt has not, reports give the
+// number ([Relayed]), and a test of texts that finds nothing in the other answers is
+// void. That can but raise p-values. Without served answers or passages there is nothing
+// to compare with. Passages that a suspect predicts token after token are noted.
 //
 // # Not promised
 //

@@ -102,7 +102,7 @@ func examine(ctx context.Context, k KeyPlan, mark *watermark.Watermark, rec *Rec
 		}
 		totals[i] = keyTotals{r.law, own[i], column}
 		if len(decoys) == 0 {
-			found[i].Void = append(found[i].Void, uncalibrated)
+			found[i].tooLittle(uncalibrated)
 			continue
 		}
 		trials[i].calibrate(&found[i], column)

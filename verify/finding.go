@@ -52,10 +52,19 @@ type Finding struct {
 	Void  []string `json:"void,omitempty"`
 	Notes []string `json:"notes,omitempty"`
 
+	thin int // of Void: reasons that a pool, having more to count, may not share
+
 	// Adjusted is ln p corrected for the family, and Rejected says whether the
 	// null hypothesis is rejected at the plan's Alpha.
 	Adjusted float64 `json:"ln_p_adjusted"`
 	Rejected bool    `json:"rejected"`
+}
+
+// tooLittle voids a finding for reasons that say nothing against a pool of which it is
+// part: that it has too few scores, or decoys of its own that do not stand the test.
+func (f *Finding) tooLittle(reasons ...string) {
+	f.Void = append(f.Void, reasons...)
+	f.thin += len(reasons)
 }
 
 // A Tail says what a p-value is.

@@ -65,7 +65,7 @@ func (j *judgement) pooled(q Pool, parts []*Finding) (Finding, error) {
 	for _, p := range parts {
 		column := j.totals[p.Key]
 		switch {
-		case column == nil:
+		case column == nil || len(p.Void) > p.thin:
 			f.Void = append(f.Void, fmt.Sprintf("its part under key %s is void", printable(p.Key)))
 			return f, nil
 		case p.Law == "": // nothing of this key was scored

@@ -48,6 +48,9 @@ func Judge(ctx context.Context, c Case) (*Report, error) {
 		}
 	}
 	j.holdOut()
+	if err := j.relayed(ctx, opened); err != nil {
+		return nil, err
+	}
 	if err := j.joint(); err != nil {
 		return nil, err
 	}
@@ -105,12 +108,18 @@ func (k KeyPlan) finding(test Test) Finding {
 	if test.served() || test.reads() {
 		f.Notes = append(f.Notes, servedNote)
 	}
+	if test.Served {
+		f.Notes = append(f.Notes, foreignNote)
+	}
 	return f
 }
 
 // servedNote is on every finding that marked texts decide.
 const servedNote = "the marked texts are the key holder's word: the p-value holds if they are all that were generated, " +
 	"or were selected by prompt, time or account only, never by content"
+
+// foreignNote is on every finding of predictions at served windows.
+const foreignNote = "which windows were served is decided by the key: the p-value holds for passages that were not made under it"
 
 // unopened returns the findings of a key that was not opened.
 func unopened(k KeyPlan, tests []Test) []Finding {
@@ -219,7 +228,7 @@ func (r *Report) decide(p *Plan) error {
 	logP := make([]float64, len(r.Findings))
 	for i := range r.Findings {
 		f := &r.Findings[i]
-		f.Void = append(f.Void, r.Void...)
+		f.Void, f.thin = append(f.Void, r.Void...), 0
 		if len(f.Void) == 0 {
 			logP[i] = f.LogP
 		}

@@ -19,7 +19,9 @@ type Record struct {
 	// suspect predicts at each of their positions: as many as Passages, each as
 	// many as its tokens, or none. A Prediction with NoToken and no IDs is missing.
 	// Passages are all in the order in which tests count them, selected by prompt,
-	// time or account only, never by content: see [ServedPlan].
+	// time or account only, never by content: see [ServedPlan]. Their prompts were
+	// not made under the mark: earlier turns that were stand before them, as
+	// passages without predictions.
 	Passages    []collect.Passage
 	Predictions [][]collect.Prediction
 	// End is the end-of-turn token: predictions of it are left out, since no

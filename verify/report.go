@@ -39,6 +39,7 @@ type Report struct {
 	Readings     collect.Counts `json:"readings,omitzero"`       // of questions on passages
 	Models       []string       `json:"models,omitempty"`        // what said it answered
 	ProbesDiffer []int          `json:"probes_differ,omitempty"` // probes with several answers
+	Relayed      Relayed        `json:"relayed,omitzero"`        // what answers repeat of marked texts
 
 	// Void says why all findings are void, if they are.
 	Void     []string  `json:"void,omitempty"`

@@ -66,8 +66,8 @@ type Test struct {
 	Fresh bool `json:"fresh,omitempty"`
 	// Served makes an R test look only at windows that occur in the served
 	// answers, in the order in which they first occur there, as G2 does: for
-	// texts under the same key that were not served to the suspect. No signal
-	// lives outside.
+	// texts that were not served to the suspect. No signal lives outside. The
+	// p-value holds for texts that were not made under the key; findings say so.
 	Served bool `json:"served,omitempty"`
 	// Sparse looks at the smallest p-values of single tokens in place of the sum
 	// of the scores: higher criticism, for a mark on few of the tokens. It is a

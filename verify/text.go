@@ -67,6 +67,10 @@ func (r *Report) writeHead(p *page) {
 	if len(r.ProbesDiffer) > 0 {
 		p.row("probes", "%s were answered in different ways", grouped(len(r.ProbesDiffer)))
 	}
+	if x := r.Relayed; !x.IsZero() {
+		p.row("relayed", "%s tokens of %s answers repeat marked texts word for word, up to %s in a row: relayed, looked up or learnt by heart",
+			grouped(x.Tokens), grouped(x.Answers), grouped(x.Longest))
+	}
 	method := "Holm"
 	if r.Correction == Hierarchy {
 		method = "Meinshausen, down the tree of keys"

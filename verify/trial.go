@@ -74,7 +74,7 @@ func (t *trial) fill(f *Finding, got *total, scores []uint64) error {
 	s := t.of
 	f.Raw, f.Scored, f.Dropped = s.raw, s.scored(), s.dropped
 	if got.n == 0 {
-		f.Void = append(f.Void, "no token could be scored")
+		f.tooLittle("no token could be scored")
 		return nil
 	}
 	f.Law = t.reading.law.String()
@@ -116,7 +116,7 @@ func (t *trial) fillSum(f *Finding, got *total) error {
 	}
 	c, ok := evidence.Critical(l.counted, l.among, t.level)
 	if !ok {
-		f.Void = append(f.Void, fmt.Sprintf("%d scored tokens cannot reach the level 10^%.2f", n, t.level/math.Ln10))
+		f.tooLittle(fmt.Sprintf("%d scored tokens cannot reach the level 10^%.2f", n, t.level/math.Ln10))
 		return nil
 	}
 	f.Power.Attainable = true
@@ -163,7 +163,7 @@ func (t *trial) calibrate(f *Finding, totals []total) {
 	}
 	d, err := t.null.decoys(totals)
 	if err != nil { // a keyed gate that leaves a decoy no token
-		f.Void = append(f.Void, err.Error())
+		f.tooLittle(err.Error())
 		return
 	}
 	values := make([]float64, len(totals))
@@ -181,10 +181,10 @@ func (t *trial) calibrate(f *Finding, totals []total) {
 func (f *Finding) calibrated(d evidence.Decoys, values []float64, value float64, diagnostic bool, sensitivity func(evidence.Calibration) float64) {
 	c, err := d.Calibrate()
 	if err != nil { // one flip of a fair coin has no spread to compare
-		f.Void = append(f.Void, "decoy keys cannot be compared with the null law: "+err.Error())
+		f.tooLittle("decoy keys cannot be compared with the null law: " + err.Error())
 		return
 	}
-	f.Void = append(f.Void, c.Reasons()...)
+	f.tooLittle(c.Reasons()...)
 	f.Decoys = &DecoyFinding{
 		Keys: c.J, Spread: c.Spread, LogPSpread: c.LogPSpread, Mean: c.Mean, LogPMean: c.LogPMean,
 		Small: c.Small, LogPSmall: c.LogPSmall, Dispersion: c.Dispersion, DispersionLimit: c.DispersionLimit,
