@@ -118,7 +118,7 @@ func (c *cursor) next(s string) bool {
 			continue
 		}
 		if a.LStrip {
-			start = max(len(strings.TrimRightFunc(s[:start], c.m.space)), c.done)
+			start = len(strings.TrimRightFunc(s[:start], c.m.space))
 		}
 		if a.RStrip {
 			end = len(s) - len(strings.TrimLeftFunc(s[end:], c.m.space))

@@ -37,12 +37,14 @@ func TestNormalForms(t *testing.T) {
 			}
 		}
 	}
-	// Nothing composes with a byte that is not UTF-8, and nothing gets lost.
-	for _, text := range []string{"\xcc\u0301", "e\xcc\u0301", "\u0301\xff\u0323", "e\u0301\xcc", "\u1100\xe1\u1161"} {
-		want := text
-		if text == "e\u0301\xcc" {
-			want = "\u00e9\xcc"
-		}
+	for text, want := range map[string]string{
+		// A full syllable takes no more, and only modern letters make one.
+		"\uac01\u11a8": "\uac01\u11a8", "\u1100\u1161\u11a8\u11a8": "\uac01\u11a8",
+		"\uac00\u11a7": "\uac00\u11a7", "\uac00\u11c3": "\uac00\u11c3", "\u1113\u1161": "\u1113\u1161", "\u1100\u1176": "\u1100\u1176",
+		// Nothing composes with a byte that is not UTF-8, and nothing gets lost.
+		"\xcc\u0301": "\xcc\u0301", "e\xcc\u0301": "e\xcc\u0301", "\u0301\xff\u0323": "\u0301\xff\u0323",
+		"e\u0301\xcc": "\u00e9\xcc", "\u1100\xe1\u1161": "\u1100\xe1\u1161",
+	} {
 		assert.Equal(t, want, back(text), "%+q", text)
 	}
 }

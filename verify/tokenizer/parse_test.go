@@ -62,6 +62,30 @@ func TestLittle(t *testing.T) {
 	assert.ErrorIs(t, err, os.ErrNotExist)
 }
 
+// TestUnreachable has tokens that no merge makes: a model knows them, and text
+// never becomes them, unless merges are ignored.
+func TestUnreachable(t *testing.T) {
+	file := strings.NewReplacer(`"ab": 4}`, `"ab": 4, "ba": 5, "abc": 6}`, `"id": 5`, `"id": 7`).Replace(little)
+	tok, err := tokenizer.Parse([]byte(file))
+	require.NoError(t, err)
+	assert.Equal(t, []int32{1, 0}, tok.Encode("ba"))
+	assert.Equal(t, []int32{4, 2}, tok.Encode("abc"))
+	_, ok := tok.Single("ba")
+	assert.False(t, ok)
+	id, ok := tok.ID("ba")
+	assert.True(t, ok)
+	assert.EqualValues(t, 5, id)
+	assert.Equal(t, "baabc", decode(t, tok, []int32{5, 6}))
+
+	tok, err = tokenizer.Parse([]byte(strings.Replace(file, `"ignore_merges": false`, `"ignore_merges": true`, 1)))
+	require.NoError(t, err)
+	assert.Equal(t, []int32{5}, tok.Encode("ba"))
+	assert.Equal(t, []int32{1, 0, 0}, tok.Encode("baa"))
+	id, ok = tok.Single("ba")
+	assert.True(t, ok)
+	assert.EqualValues(t, 5, id)
+}
+
 // TestRefuses changes one thing of little at a time.
 func TestRefuses(t *testing.T) {
 	const (
