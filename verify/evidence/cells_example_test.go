@@ -192,3 +192,32 @@ func ExampleCohortUnit() {
 	// 9.95
 	// 1.00
 }
+
+func ExampleCellsDesign() {
+	// A student that moved a fifth of its mass, 20 answers with each unit.
+	d := evidence.CellsDesign{Uses: 20, Shift: 0.2, Alpha: 1e-6}
+	for _, reference := range []int{0, 60} {
+		d.Reference = reference
+		z, err := d.Z(256)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		n, err := d.Cells()
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Printf("reference of %d: 256 cells give z = %.1f, %d cells are enough\n", reference, z, n)
+	}
+	// Output:
+	// reference of 0: 256 cells give z = 5.6, 285 cells are enough
+	// reference of 60: 256 cells give z = 9.6, 67 cells are enough
+}
+
+func ExamplePicksDesign() {
+	n, err := evidence.PicksDesign{Options: 8, Shift: 0.3, Alpha: 1e-6, Power: 0.9}.Items()
+	fmt.Println(n, err)
+	// Output:
+	// 89 <nil>
+}

@@ -50,10 +50,15 @@ func Gains(uses, base []int) (gains []float64, ok bool, err error) {
 	}
 	gains = make([]float64, k)
 	for o := range gains {
-		mu := (float64(base[o]) + 1/float64(k)) / (b + 1)
-		v := float64(mu * (1 - mu))
-		d := (float64(uses[o])/m - mu) / math.Sqrt(float64(v/m)+float64(v/(b+1))+gainRidge)
-		gains[o] = max(-gainLimit, min(d, gainLimit))
+		gains[o] = gain(float64(uses[o]), m, float64(base[o]), b, float64(k))
 	}
 	return gains, true, nil
+}
+
+// gain is that of an option with so many of m uses, and so many of b of the reference. Products
+// are rounded before they are added, on every machine.
+func gain(uses, m, base, b, options float64) float64 {
+	mu := (base + 1/options) / (b + 1)
+	v := float64(mu * (1 - mu))
+	return max(-gainLimit, min((uses/m-mu)/math.Sqrt(v/m+v/(b+1)+gainRidge), gainLimit))
 }

@@ -45,7 +45,7 @@ func LehmerOrder(rank uint64, n int) ([]int, error) {
 		rest /= uint64(n - i)
 	}
 	if rest > 0 {
-		return nil, fmt.Errorf("evidence: rank is %d, want less than %d!", rank, n)
+		return nil, fmt.Errorf("evidence: rank is %d, want less than %d factorial", rank, n)
 	}
 	left := make([]int, n)
 	for i := range left {
