@@ -1,0 +1,199 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/dyetrace/dyetrace/canary/ledger"
+)
+
+var (
+	errRemoved = errors.New("proxy: the ledger's folder was removed or replaced while it was open")
+	errSlow    = errors.New("proxy: the ledger took too long")
+)
+
+// A keeper keeps a ledger open as long as it can. Whatever goes wrong with it is
+// an error of append, and never one of an answer: it is served plain.
+type keeper struct {
+	dir      string
+	options  ledger.Options
+	patience time.Duration // how long an answer waits for its leaf
+	log      *log.Logger
+
+	mu    sync.Mutex
+	open  *opened
+	why   error // why it is not open, or what the last append said
+	began bool  // it was open once: from then on a missing ledger is not begun anew
+	stop  chan struct{}
+	ended chan struct{}
+}
+
+// An opened ledger is one between two errors.
+type opened struct {
+	*ledger.Log
+	leaves os.FileInfo
+	bound  sync.Map // of *plot: what was bound in it
+}
+
+// newKeeper opens the ledger, or tries again every so often until it can.
+func newKeeper(dir string, o ledger.Options, patience, again time.Duration, l *log.Logger) *keeper {
+	k := &keeper{dir: dir, options: o, patience: patience, log: l, stop: make(chan struct{}), ended: make(chan struct{})}
+	k.tend()
+	go func() {
+		defer close(k.ended)
+		for {
+			select {
+			case <-k.stop:
+				return
+			case <-time.After(again):
+				k.tend()
+			}
+		}
+	}()
+	return k
+}
+
+// tend opens the ledger if it is closed, and otherwise signs what was appended.
+func (k *keeper) tend() {
+	if o, _ := k.current(); o != nil {
+		switch {
+		case !o.inPlace(k.dir):
+			k.fail(o, errRemoved)
+		default:
+			if _, err := o.Checkpoint(); err != nil {
+				k.fail(o, err)
+			}
+		}
+		return
+	}
+	o, err := k.reopen()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if err != nil {
+		if k.why == nil || k.why.Error() != err.Error() {
+			k.log.Printf("ledger unusable, serving plain text: %v", err)
+		}
+		k.why = err
+		return
+	}
+	k.open, k.why, k.began = o, nil, true
+	k.log.Printf("ledger %s open with %d leaves", k.dir, o.Reader().Size())
+}
+
+func (k *keeper) reopen() (*opened, error) {
+	if k.began {
+		if _, err := os.Stat(filepath.Join(k.dir, "leaves")); err != nil {
+			return nil, fmt.Errorf("proxy: the ledger was open and is gone, want it put back: %w", err)
+		}
+	}
+	l, err := ledger.Open(k.dir, k.options)
+	if err != nil {
+		return nil, err
+	}
+	leaves, err := os.Stat(filepath.Join(k.dir, "leaves"))
+	if err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return &opened{Log: l, leaves: leaves}, nil
+}
+
+// inPlace reports whether what is appended still goes to a file in the folder.
+func (o *opened) inPlace(dir string) bool {
+	leaves, err := os.Stat(filepath.Join(dir, "leaves"))
+	return err == nil && os.SameFile(leaves, o.leaves)
+}
+
+// current returns the open ledger, or why there is none.
+func (k *keeper) current() (*opened, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.open == nil {
+		return nil, k.why
+	}
+	return k.open, nil
+}
+
+// fail gives an opened ledger up. It is opened again later.
+func (k *keeper) fail(o *opened, err error) {
+	k.mu.Lock()
+	if k.open != o {
+		k.mu.Unlock()
+		return
+	}
+	k.open, k.why = nil, err
+	k.mu.Unlock()
+	k.log.Printf("ledger unusable, serving plain text: %v", err)
+	if err := o.Close(); err != nil {
+		k.log.Printf("closing the ledger: %v", err)
+	}
+}
+
+// append appends leaves and returns when they are on the disk.
+func (k *keeper) append(o *opened, leaves []ledger.Leaf) ([]ledger.Receipt, error) {
+	if !o.inPlace(k.dir) {
+		go k.fail(o, errRemoved)
+		return nil, errRemoved
+	}
+	ctx, cancel := context.WithTimeoutCause(context.Background(), k.patience, errSlow)
+	defer cancel()
+	receipts, err := o.AppendBatch(ctx, leaves)
+	if err == nil && !o.inPlace(k.dir) {
+		err = errRemoved
+	}
+	var damage *ledger.Damage
+	switch {
+	case err == nil:
+		k.note(nil)
+		return receipts, nil
+	case errors.Is(err, context.DeadlineExceeded):
+		err = errSlow
+		fallthrough
+	case errors.Is(err, errRemoved), errors.Is(err, ledger.ErrSync), errors.Is(err, ledger.ErrClosed), errors.As(err, &damage):
+		go k.fail(o, err)
+	default: // a full disk, for one: the next append may find space
+		k.note(err)
+	}
+	return nil, err
+}
+
+// note remembers what the last append said, and logs it when that changes.
+func (k *keeper) note(err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	switch {
+	case k.open == nil:
+	case err == nil && k.why != nil:
+		k.log.Printf("ledger usable again")
+		k.why = nil
+	case err != nil && k.why == nil:
+		k.log.Printf("ledger refuses leaves, serving plain text: %v", err)
+		k.why = err
+	}
+}
+
+// state returns why the ledger is unusable, nil if it is not.
+func (k *keeper) state() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.why
+}
+
+// close signs a last checkpoint and closes the ledger.
+func (k *keeper) close() error {
+	close(k.stop)
+	<-k.ended
+	k.mu.Lock()
+	o := k.open
+	k.open, k.why = nil, ledger.ErrClosed
+	k.mu.Unlock()
+	if o == nil {
+		return nil
+	}
+	return o.Close()
+}
