@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 //go:embed classes.txt
@@ -169,7 +170,10 @@ func languageOf(text string, words []string) string {
 			return scripts[i].language
 		}
 	}
-	best, most := "other", 0
+	best, most := "en", 0
+	if len(text) > 0 && strings.ContainsFunc(text, func(r rune) bool { return r >= utf8.RuneSelf && unicode.IsLetter(r) }) {
+		best = "other"
+	}
 	words = words[:min(len(words), 200)]
 	for _, rule := range languageRules {
 		n := 0

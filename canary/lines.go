@@ -219,6 +219,9 @@ func (s *scanner) firstLine(b []byte, eof bool) (whole, known bool) {
 	if refuses, known := starts(b, restOfAnswer, eof); refuses || !known {
 		return true, known
 	}
+	if patch, known := isPatch(b, eof); patch || !known {
+		return true, known
+	}
 	if b[0] == '-' {
 		if rule, known := starts(b, []string{"---"}, eof); rule || !known {
 			return true, known
@@ -309,4 +312,27 @@ func (s *scanner) endFence(b []byte, eof bool) bool {
 		s.mode = inLine
 	}
 	return true
+}
+
+// isPatch reports whether b begins with the head of a patch or of a commit: its
+// name and eight digits of a hash.
+func isPatch(b []byte, eof bool) (ok, known bool) {
+	for _, head := range [...]string{"From ", "commit "} {
+		if ok, known := starts(b, []string{head}, eof); !ok {
+			if !known {
+				return false, false
+			}
+			continue
+		}
+		for i := len(head); i < len(head)+8; i++ {
+			if i == len(b) {
+				return false, eof
+			}
+			if c := b[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+				return false, true
+			}
+		}
+		return true, true
+	}
+	return false, true
 }

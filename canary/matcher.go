@@ -1,6 +1,7 @@
 package canary
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -139,8 +140,9 @@ func (m *matcher) loose(text []byte, found func(e end, begin, stop int)) {
 					}
 				}
 			}
-			for k := len(hits) - 1; k >= 0; k-- {
-				found(hits[k].end, i, hits[k].stop)
+			slices.SortStableFunc(hits, func(x, y hit) int { return y.stop - x.stop })
+			for _, h := range hits {
+				found(h.end, i, h.stop)
 			}
 		}
 		r, n := utf8.DecodeRune(text[i:])
