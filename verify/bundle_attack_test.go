@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/dyetrace/dyetrace/canary"
 	"github.com/dyetrace/dyetrace/verify"
 	"github.com/dyetrace/dyetrace/verify/marks"
 	"github.com/dyetrace/dyetrace/watermark"
@@ -221,6 +222,27 @@ func TestBundleOfAnotherStory(t *testing.T) {
 	assert.Contains(t, written(t, v), "warning      anchor of seal: unanchored")
 }
 
+// Each part's digest is compared, not only that of the file.
+func TestBundlePartDigests(t *testing.T) {
+	t.Parallel()
+	raw := dissect(t, file(t, smallCase(t).bundle(t)))
+	good := string(raw.assemble())
+	for _, p := range raw.parts {
+		want := fmt.Sprintf("\"digest\":%q}\n%s", sum("dyetrace 2026-11-25 verify part/1", p.data), p.data)
+		require.Equal(t, 1, strings.Count(good, want), p.Part)
+		bad := strings.Replace(good, want, fmt.Sprintf("\"digest\":%q}\n%s", strings.Repeat("5", 64), p.data), 1)
+		end := strings.LastIndex(bad[:len(bad)-1], "\n") + 1
+		bad = bad[:end] + fmt.Sprintf("{\"end\":%d,\"digest\":%q}\n", len(raw.parts), sum("dyetrace 2026-11-25 verify bundle/1", []byte(bad[:end])))
+		v, err := verdict(t, []byte(bad), recompute)
+		require.NoError(t, err)
+		name := "digest of " + p.Part
+		if p.Name != "" {
+			name += " " + p.Name
+		}
+		assert.Equal(t, []string{name}, failed(v))
+	}
+}
+
 // What a control says is part of the case.
 func TestBundleControls(t *testing.T) {
 	t.Parallel()
@@ -351,7 +373,7 @@ func TestBundleOfAnotherEngine(t *testing.T) {
 // The book of canaries is that of the plan, in its one form.
 func TestBundleOfCanaries(t *testing.T) {
 	t.Parallel()
-	raw := dissect(t, file(t, canaryCase(t, false).bundle(t)))
+	raw := dissect(t, file(t, canaryCase(t, true).bundle(t)))
 	text := string(raw.part("book"))
 	for name, x := range map[string]struct{ book, want string }{
 		"comment": {strings.Replace(text, "\n", "\n# a comment\n", 1), "not in its canonical form"},
@@ -363,6 +385,21 @@ func TestBundleOfCanaries(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, []string{"book of canaries"}, failed(v), name)
 		assert.Contains(t, written(t, v), x.want, name)
+	}
+	tree := canary.Holder("vendor", newKey(t, 20)).Option.Reveal()
+	require.Contains(t, string(raw.part("keys")), `{"name":"tree","secret":{"schema":"dyetrace/mark-secret/1","key":"`+tree)
+	for name, x := range map[string]struct {
+		change func([]byte) []byte
+		fails  []string
+	}{
+		"other key":   {replaced(t, tree, newKey(t, 21).Reveal()), []string{"mark of key tree", "commitment of key tree"}},
+		"other nonce": {replaced(t, `"nonce":"77`, `"nonce":"78`), []string{"commitment of key tree"}},
+		"a mark":      {replaced(t, `"name":"tree",`, `"name":"tree","mark":{},`), []string{"mark of key tree", "commitment of key tree"}},
+		"no mark":     {replaced(t, `"mark":`, `"marks":`), []string{"keys"}},
+	} {
+		v, err := verdict(t, raw.with("keys", x.change).assemble(), recompute)
+		require.NoError(t, err)
+		assert.Equal(t, x.fails, failed(v), name)
 	}
 	without := rawBundle{raw.head, slices.DeleteFunc(slices.Clone(raw.parts), func(p rawPart) bool { return p.Part == "book" })}
 	v, err := verdict(t, without.assemble(), recompute)

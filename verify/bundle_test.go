@@ -17,7 +17,8 @@ func cases(t testing.TB) map[string]*bundled {
 		"texts":   textCase(t, 1000),
 		"small":   smallCase(t),
 		"reading": readingCase(t, 60, 1000),
-		"canary":  canaryCase(t, false),
+		"canary":  canaryCase(t, true),
+		"closed":  canaryCase(t, false),
 	}
 }
 

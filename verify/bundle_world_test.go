@@ -158,10 +158,11 @@ func canaryCase(t testing.TB, open bool) *bundled {
 	prompts := []string{"Tell me about rivers.", "Explain tides.", "What is rain?"}
 	c := newCase(t, []string{"For example, rain falls. Additionally, it is wet.", "For instance, the moon. Nevertheless, we know.", "In addition, it helps."}, prompts)
 	c.withCharacters(t)
-	key, tree := newKey(t, 1), newKey(t, 20)
+	key, holder := newKey(t, 1), canary.Holder("vendor", newKey(t, 20))
+	tree := holder.Option
 	c.key(t, "vendor", newMark(t, key, watermark.Gumbel{}, 2), key)
 	nonce := [32]byte{0x77}
-	k, err := verify.CommitTree("tree", book, canary.Holder("vendor", tree), nonce)
+	k, err := verify.CommitTree("tree", book, holder, nonce)
 	require.NoError(t, err)
 	c.Book = book
 	c.Plan.Keys = append(c.Plan.Keys, k)
