@@ -117,7 +117,7 @@ func simulate(r *rand.Rand, natural []float64, pi, delta float64, uses, referenc
 			g = g1
 		}
 		sum += g - mean
-		variance += pi*(1-pi)*(g1-g0)*(g1-g0)
+		variance += pi * (1 - pi) * (g1 - g0) * (g1 - g0)
 	}
 	return sum / math.Sqrt(variance)
 }

@@ -284,7 +284,7 @@ func before(buf []byte, i, lo int, whole bool, s *side) {
 		return
 	case lines > 1:
 		return
-	case c == '.' || c == '!' || c == '?' || c == ':':
+	case c == '.' || c == '!' || c == '?' || c == ':' || c == '(':
 		s.start, s.mark = capital, c
 		return
 	case c == '"' || c == ')' || c == '\'' || k >= lo+2 && c == 0x9D && buf[k-1] == 0x80 && buf[k-2] == 0xE2:

@@ -36,6 +36,7 @@ import (
 var (
 	measureFiles = flag.String("measure", "", "files to measure the default book on, with spaces between them")
 	measureTable = flag.String("table", "", "file to write the figures to, in Markdown")
+	measureNote  = flag.String("note", "", "what the files are, for the table")
 	measureLaws  = flag.String("laws", "", "file of the book in which to write the shares as laws")
 )
 
@@ -221,6 +222,7 @@ func measure(t *testing.T, b *Book, files []string) *measurement {
 // table writes the figures in Markdown.
 func (m *measurement) table() string {
 	var out strings.Builder
+	fmt.Fprintf(&out, "# The default book, measured\n\nWritten by TestMeasure. %s\n\n", *measureNote)
 	fmt.Fprintf(&out, "%d texts, %.1f MB. First: texts whose first use has the form, and its share of them; uses: all; left, right: share\n", m.texts, float64(m.bytes)/1e6)
 	fmt.Fprintf(&out, "of the form's uses whose previous (next) word also stands next to another form of the carrier.\n\n")
 	fmt.Fprintf(&out, "| carrier | form | first | share | uses | left | right |\n|---|---|---:|---:|---:|---:|---:|\n")

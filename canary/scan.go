@@ -220,6 +220,10 @@ func (s *scanner) match(buf []byte, pos, article int, whole, eof bool, u *use) (
 	} else if article != pos {
 		return false, true // the carrier is found when its turn comes
 	}
+	capital := buf[pos] != c.Forms[best.form][0]
+	if capital && !left.start {
+		return false, true // a name or a title
+	}
 	for _, b := range buf[pos:stop] {
 		if b == '\'' || b == 0x99 {
 			s.curly = b == 0x99
@@ -228,7 +232,7 @@ func (s *scanner) match(buf []byte, pos, article int, whole, eof bool, u *use) (
 	*u = use{
 		begin: pos, end: stop, article: article,
 		carrier: best.carrier, form: best.form,
-		capital: buf[pos] != c.Forms[best.form][0],
+		capital: capital,
 		bucket:  s.book.buckets.of(s.paragraph, left.start, s.list),
 	}
 	return true, true
