@@ -419,3 +419,38 @@ func TestClockOutOfRange(t *testing.T) {
 	o.Random = nil
 	assert.NotContains(t, fmt.Sprintf("%+v %#v", o, o), logSecret[len(logSecret)-44:])
 }
+
+// A batch that is refused binds nothing, also if the frame that it would have
+// been in is written for others.
+func TestRefusedBatchAmongOthers(t *testing.T) {
+	entered, release := make(chan struct{}, 100), make(chan struct{})
+	o := ledger.WithSync(options(1), func(f *os.File) error {
+		entered <- struct{}{}
+		<-release
+		return f.Sync()
+	})
+	l := open(t, t.TempDir(), o)
+	results := make(chan error, 3)
+	late := planting(60)
+	late.Epoch = "2026-12"
+	next := bindings()
+	for i := range next {
+		next[i].Epoch, next[i].Nonce = "2026-12", ledger.Nonce{}
+	}
+	go func() { _, err := l.AppendBatch(bg, bindings()); results <- err }()
+	<-entered // from here on all that comes is one frame
+	go func() {
+		_, err := l.AppendBatch(bg, []ledger.Leaf{next[0], next[1], late, next[2]})
+		assert.ErrorIs(t, err, ledger.ErrUnbound)
+		results <- nil
+	}()
+	go func() { _, err := l.Append(bg, planting(1)); results <- err }()
+	time.Sleep(20 * time.Millisecond)
+	close(release)
+	for range 3 {
+		require.NoError(t, <-results)
+	}
+	_, err := l.Append(bg, late)
+	assert.ErrorContains(t, err, "no commitment before a planting")
+	assert.Equal(t, int64(4), l.Reader().Size())
+}

@@ -87,6 +87,7 @@ func TestOpenCheckpoint(t *testing.T) {
 		"example.com/planted\n7x\n" + root + "\n":                  `ledger: size of a checkpoint is "7x", want a decimal number`,
 		"example.com/planted\n7\n" + root[:40] + "\n":              `ledger: root of a checkpoint is "` + root[:40] + `", want 32 bytes in base64`,
 		"example.com/planted\n9223372036854775808\n" + root + "\n": `ledger: size of a checkpoint is "9223372036854775808", want a decimal number`,
+		"example.com/planted\n7\n" + root[:42] + "B=\n":            `ledger: root of a checkpoint is "` + root[:42] + `B=", want 32 bytes in base64`,
 		"example.com/planted\n281474976710657\n" + root + "\n":     `ledger: checkpoint is of 281474976710657 leaves, want 0 to 281474976710656`,
 		"example.com/x\n7\n" + root + "\n":                         `ledger: checkpoint is of "example.com/x", want "example.com/planted"`,
 	} {
