@@ -3,6 +3,7 @@ package tokenizer_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -168,4 +169,22 @@ func TestFollowing(t *testing.T) {
 		}
 		assert.Greater(t, yes, 200, name)
 	}
+}
+
+// TestFollowingInCharacter has a piece that ends a character, by which the bytes
+// before it join the letters before them.
+func TestFollowingInCharacter(t *testing.T) {
+	file := strings.NewReplacer(
+		`{"a": 0, "b": 1, "c": 2, "Ġ": 3, "ab": 4}`, `{"a": 0, "b": 1, "ä": 2, "¸": 3, "Ń": 4, "bä": 5, "¸Ń": 6}`,
+		`"id": 5`, `"id": 7`, `[["a", "b"]]`, `[["b", "ä"], ["¸", "Ń"]]`,
+	).Replace(little)
+	tok, err := tokenizer.Parse([]byte(file))
+	require.NoError(t, err)
+	require.Equal(t, []int32{0, 1, 2}, tok.Encode("ab\xe4"))
+	require.Equal(t, []int32{0, 5, 6}, tok.Encode("ab\xe4\xb8\xad"))
+	_, ok := tok.Following("ab\xe4", "\xb8\xad")
+	assert.False(t, ok)
+	id, ok := tok.Following("a\xe4", "\xb8\xad")
+	assert.True(t, ok)
+	assert.EqualValues(t, 6, id)
 }

@@ -47,20 +47,21 @@ func (t *Tokenizer) Stable(text string) []bool {
 }
 
 // restart returns the largest place it finds, at most limit, at which text and
-// every text with the same first limit bytes can be cut: the tokens of what is
-// before the cut and of what is after, one after the other, are those of the whole.
+// text[:limit] can both be cut: the tokens of what is before the cut and of what is
+// after, one after the other, are those of the whole.
 //
 // Every split that this package knows ends a word where a letter or a number is
 // followed by another kind of character, but for marks and apostrophes; it looks
 // no further ahead there, and it never looks back. Normalisation must leave both
-// characters alone, and no added token may lie across.
+// characters alone, and no added token may lie across. Where limit cuts the second
+// character, what is left of it is of the kind other, before which words end too.
 func (t *Tokenizer) restart(text string, limit int) int {
 	if !t.local {
 		return 0
 	}
 	for i := limit; i > 0; {
-		r, n := utf8.DecodeLastRuneInString(text[:i])
-		if i < limit && t.cuts(r, text, i, limit) && !t.raw.crosses(text, i) && !t.normal.crosses(text, i) {
+		before, n := utf8.DecodeLastRuneInString(text[:i])
+		if i < len(text) && t.cuts(before, text[i:]) && !t.raw.crosses(text, i) && !t.normal.crosses(text, i) {
 			return i
 		}
 		i -= n
@@ -68,16 +69,16 @@ func (t *Tokenizer) restart(text string, limit int) int {
 	return 0
 }
 
-// cuts reports whether a word always ends between the character before and the one
-// at i, which has to end by limit.
-func (t *Tokenizer) cuts(before rune, text string, i, limit int) bool {
+// cuts reports whether a word always ends after the character before, where rest
+// follows.
+func (t *Tokenizer) cuts(before rune, rest string) bool {
 	k := t.words.kinds
 	kind := k.of[k.table.Category(before)]
 	if kind&(letter|number) == 0 {
 		return false
 	}
-	after, n := utf8.DecodeRuneInString(text[i:])
-	if i+n > limit || t.nfc != nil && (t.nfc.touches(before) || t.nfc.touches(after)) {
+	after, _ := utf8.DecodeRuneInString(rest)
+	if t.nfc != nil && (t.nfc.touches(before) || t.nfc.touches(after)) {
 		return false
 	}
 	switch next := k.of[k.table.Category(after)]; {

@@ -116,3 +116,19 @@ func TestEndsOfNormalised(t *testing.T) {
 	require.Len(t, syllable, 4, "a syllable of three bytes, none of which are merged")
 	assert.Equal(t, []int{-1, -1, 9, 10}, []int{syllable[0].End, syllable[1].End, syllable[2].End, syllable[3].End})
 }
+
+// TestStableAcrossChanges has a letter that normalisation takes apart, so that a
+// word does not end after it: its sign goes with the punctuation.
+func TestStableAcrossChanges(t *testing.T) {
+	file := strings.NewReplacer(
+		`"normalizer": null`, `"normalizer": {"type": "NFC"}`,
+		`{"a": 0, "b": 1, "c": 2, "Ġ": 3, "ab": 4}`, `{"à": 0, "¤": 1, "ķ": 2, "¼": 3, "!": 4, "¼!": 5}`, `"id": 5`, `"id": 6`,
+		`[["a", "b"]]`, `[["¼", "!"]]`,
+	).Replace(little)
+	tok, err := tokenizer.Parse([]byte(file))
+	require.NoError(t, err)
+	const text = "\u0958!!"
+	assert.Equal(t, []tokenizer.Token{{0, -1}, {1, -1}, {2, -1}, {0, -1}, {1, -1}, {5, 4}, {4, 5}}, tok.Tokens(text))
+	assert.Equal(t, []bool{true, false, false, false, false, false, true, true}, tok.Stable(text))
+	checkStable(t, tok, text)
+}
