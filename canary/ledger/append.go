@@ -70,7 +70,7 @@ func (l *Log) Append(ctx context.Context, leaf Leaf) (Receipt, error) {
 }
 
 // AppendBatch appends up to 16,384 leaves of at most 4 MiB, all or none of them,
-// as [Append] does. Leaves of one batch are in the given order, next to each
+// as [Log.Append] does. Leaves of one batch are in the given order, next to each
 // other but for those that are known. An error names the first leaf that it is
 // about by its place in the batch.
 func (l *Log) AppendBatch(ctx context.Context, leaves []Leaf) ([]Receipt, error) {

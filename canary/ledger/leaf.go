@@ -17,7 +17,7 @@ type Kind uint8
 // and must be in the log before its first planting.
 const (
 	KindCommitment Kind = 1 + iota // Digest commits to the key
-	KindBook                       // Digest is the hash of the book that numbers the units
+	KindBook                       // Digest is the hash of the book of the units
 	KindPolicy                     // Digest is the hash of the rules of planting
 	KindPlan                       // Digest is of a plan of a test
 	KindFrame                      // Digest is of the prompts that a test may ask

@@ -29,8 +29,9 @@ var ErrErased = errors.New("ledger: key of the pseudonyms was erased")
 // look for a name in a ledger; without it nobody can tell whose leaf is whose,
 // or which text an output's hash is of, not even by trying all names. When the
 // key is erased, that holds for everybody and for good, and every leaf, proof
-// and checkpoint stays valid: no leaf need be changed to forget a person. Use a
-// key for each epoch to forget epochs one by one.
+// and checkpoint stays valid: no leaf need be changed to forget a person. That
+// two leaves have one pseudonym stays visible. Use a key for each epoch to forget
+// epochs one by one and to link none of them to another.
 //
 // The key shows in no printing: see package keys, whose rules hold here. All
 // methods may be called from several goroutines at once.
