@@ -268,6 +268,51 @@ func TestBundleHelpersMisbehave(t *testing.T) {
 	assert.Contains(t, written(t, b.Verify(context.Background(), with)), "warning      anchor of frame of prompts: unanchored")
 }
 
+// Whoever gives a bundle bytes or gets some from it changes nothing in it.
+func TestBundleIsImmutable(t *testing.T) {
+	c := smallCase(t)
+	spec, secret := []byte("{\"a\":1}\n"), []byte("{\"b\":2}\n")
+	c.Enclosures.Keys[0] = verify.Reveal("vendor", spec, secret)
+	clear(spec)
+	clear(secret)
+	b := c.bundle(t)
+	data := file(t, b)
+	assert.Contains(t, string(data), `"mark":{"a":1},"secret":{"b":2}`)
+	clear(c.Enclosures.Tokenizer)
+	clear(c.Ledger[0].Data)
+	clear(c.Served[0].Tokens)
+	c.Case.Keys[0].Nonce = [32]byte{}
+	assert.Equal(t, string(data), string(file(t, b)))
+	v := b.Verify(context.Background(), verify.Recompute{
+		Mark: func(spec, secret []byte) (*watermark.Watermark, keys.Key, error) {
+			clear(spec)
+			clear(secret)
+			return nil, keys.Key{}, io.EOF
+		},
+		Tokenizer: func(_ verify.TokenizerID, data []byte) (verify.Tokenizer, error) {
+			clear(data)
+			return verify.Tokenizer{}, io.EOF
+		},
+		Ledger: func(part verify.LedgerPart, claims []verify.Claim) (verify.LedgerProof, error) {
+			clear(part.Data)
+			clear(claims)
+			return verify.LedgerProof{}, nil
+		},
+	})
+	assert.False(t, v.OK())
+	assert.Equal(t, string(data), string(file(t, b)))
+	read, err := verify.ReadBundle(bytes.NewReader(data))
+	require.NoError(t, err)
+	done := make(chan verify.Verification)
+	for range 4 {
+		go func() { done <- read.Verify(context.Background(), verify.Recompute{}) }()
+	}
+	first := <-done
+	for range 3 {
+		assert.Equal(t, first, <-done)
+	}
+}
+
 // Claims say what they are of.
 func TestBundleClaims(t *testing.T) {
 	var got []string

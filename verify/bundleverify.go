@@ -380,7 +380,7 @@ func (v *verifier) tokenizer() {
 		v.lacking(kindTokenizer, NotChecked, "there is nothing to read a tokenizer with")
 		return
 	}
-	t, err := v.with.Tokenizer(p.Tokenizer, data)
+	t, err := v.with.Tokenizer(p.Tokenizer, bytes.Clone(data))
 	switch {
 	case err != nil:
 	case t.Encode == nil:
