@@ -1,8 +1,6 @@
 package verify
 
 import (
-	"math"
-
 	"github.com/dyetrace/dyetrace/verify/evidence"
 	"github.com/dyetrace/dyetrace/watermark"
 	"github.com/dyetrace/dyetrace/watermark/tail"
@@ -31,7 +29,7 @@ func (r *reading) nullOf(mark *watermark.Watermark, s *selection) (null, error) 
 	case s.test.Sparse:
 		n := max(s.test.First, int(n))
 		_, err := evidence.HigherCriticismOf(r.law, make([]float64, n))
-		return sparseNull{n}, err
+		return sparseNull{n, s.scored()}, err
 	case mark.Entangled():
 		scorer := mark.NewScorer()
 		scored := make([]watermark.Scored, 0, n)
@@ -121,40 +119,6 @@ func (l jointNull) decoys(totals []total) (evidence.Decoys, error) {
 
 func (l jointNull) stretched(v, factor float64) float64 {
 	return tail.Normal(evidence.NormalQuantile(l.tail(v)) / factor)
-}
-
-// sparseNull is the law of higher criticism among n scores, those that are missing
-// having p = 1.
-type sparseNull struct{ n int }
-
-func (l sparseNull) value(t *total) float64 { return t.criticism }
-func (l sparseNull) tail(v float64) float64 { return evidence.HigherCriticismTail(l.n, v) }
-
-func (l sparseNull) stretched(v, factor float64) float64 {
-	return tail.Normal(evidence.NormalQuantile(l.tail(v)) / factor)
-}
-
-// decoys reads the tails of so many statistics off a line through few of them: they
-// are a diagnostic, and each takes a while.
-func (l sparseNull) decoys(totals []total) (evidence.Decoys, error) {
-	const knots = 48
-	low, high := math.Inf(1), 0.0
-	for j := range totals {
-		v := l.value(&totals[j])
-		low, high = min(low, v), max(high, v)
-	}
-	var at [knots]float64
-	for i := range at {
-		at[i] = l.tail(low + (high-low)*float64(i)/(knots-1))
-	}
-	return byTail(totals, func(t *total) float64 {
-		if high == low {
-			return at[0]
-		}
-		x := (l.value(t) - low) / (high - low) * (knots - 1)
-		i := min(int(x), knots-2)
-		return at[i] + (x-float64(i))*(at[i+1]-at[i])
-	}), nil
 }
 
 // byTail standardises statistics by their tails: exact for a continuous law, for a

@@ -3,7 +3,6 @@ package verify
 import (
 	"slices"
 
-	"github.com/dyetrace/dyetrace/verify/evidence"
 	"github.com/dyetrace/dyetrace/watermark"
 )
 
@@ -13,6 +12,7 @@ type total struct {
 	sum       fixedSum // of a test that scores one token a position
 	weighted  weightedSum
 	criticism float64 // of a sparse test
+	present   float64 // the same of the scores that there are
 }
 
 // add adds a sum over other tokens.
@@ -44,7 +44,7 @@ func (r *reading) score(mark *watermark.Watermark, scratch *[]uint64) []total {
 			}
 		}
 		if s.test.Sparse {
-			t.criticism = r.criticism(s, scores)
+			t.criticism, t.present = r.criticisms(s, scores)
 		}
 	}
 	return out
@@ -64,20 +64,6 @@ func (r *reading) scores(mark *watermark.Watermark, scratch *[]uint64) (scores [
 		_, carried[i] = scorer.Fixed(u.Window, u.Token)
 	}
 	return scores, carried
-}
-
-// criticism returns the higher criticism of a sparse test. Scores that are missing
-// of the first N count as 0.
-func (r *reading) criticism(s *selection, scores []uint64) float64 {
-	x := make([]float64, max(s.test.First, len(s.picks)))
-	for i, p := range s.picks {
-		x[i] = score(scores[p])
-	}
-	h, err := evidence.HigherCriticismOf(r.law, x)
-	if err != nil { // said where the null law is asked for
-		return 0
-	}
-	return h
 }
 
 // score returns a score as a number, rounded down.
