@@ -3,6 +3,7 @@ package canary_test
 import (
 	"bytes"
 	"compress/bzip2"
+	"encoding/json"
 	"flag"
 	"go/scanner"
 	"go/token"
@@ -38,7 +39,7 @@ func goEnv(t *testing.T, name string) string {
 // as /usr/share/doc. What differs is what was declared and nothing else.
 func TestHarmless(t *testing.T) {
 	h := harm{t: t, c: choices(t), kinds: map[string]int{}}
-	budget := map[string]int{".go": 16 << 20, ".md": 4 << 20, ".json": 4 << 20, ".yaml": 1 << 20, ".yml": 1 << 20, ".patch": 2 << 20, ".diff": 2 << 20,
+	budget := map[string]int{".md": 4 << 20, ".json": 4 << 20, ".yaml": 1 << 20, ".yml": 1 << 20, ".patch": 2 << 20, ".diff": 2 << 20,
 		".txt": 4 << 20, ".html": 2 << 20, ".py": 4 << 20, ".tex": 2 << 20, ".rst": 2 << 20, ".js": 2 << 20, ".ts": 2 << 20, ".c": 2 << 20, ".toml": 1 << 20}
 	dirs := []string{filepath.Join(goEnv(t, "GOROOT"), "doc"), filepath.Join(goEnv(t, "GOROOT"), "src"), goEnv(t, "GOMODCACHE")}
 	if testing.Short() {
@@ -51,11 +52,52 @@ func TestHarmless(t *testing.T) {
 		for k := range budget {
 			budget[k] *= 20
 		}
+		budget[".jsonl"] = 40 << 20
 	}
+	h.walk(dirs, budget)
+	h.novels(testing.Short())
+	for _, text := range pilotTexts(t, "base") {
+		h.answer("pilot", canary.Request{Prompt: "Tell me."}, text)
+		h.kinds["chat"] += len(text)
+	}
+	if testing.Short() {
+		h.walk(dirs, map[string]int{".go": 1 << 20})
+	} else { // Go's own sources fill up what a bare machine lacks
+		h.walk(dirs, map[string]int{".go": max(4<<20, 21_000_000-h.total())})
+	}
+	total := h.total()
+	t.Logf("%.1f MB in kinds %v, %d plantings, %d of them changes", float64(total)/1e6, h.kinds, h.planted, h.changed)
+	if !testing.Short() {
+		assert.Greater(t, total, 20_000_000)
+	}
+	assert.Greater(t, h.changed, 1000)
+}
+
+// A harm looks for some.
+type harm struct {
+	t                *testing.T
+	c                *canary.Choices
+	kinds            map[string]int
+	planted, changed int
+}
+
+func (h *harm) total() (n int) {
+	for _, k := range h.kinds {
+		n += k
+	}
+	return n
+}
+
+// walk takes the files in folders whose kinds have some of their budgets left.
+func (h *harm) walk(dirs []string, budget map[string]int) {
 	for _, dir := range dirs {
 		_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 			kind := filepath.Ext(path)
 			if err != nil || d.IsDir() || budget[kind] <= 0 {
+				return nil
+			}
+			if kind == ".jsonl" {
+				h.transcripts(path, budget)
 				return nil
 			}
 			info, err := d.Info()
@@ -71,28 +113,22 @@ func TestHarmless(t *testing.T) {
 			return nil
 		})
 	}
-	h.novels(testing.Short())
-	for _, text := range pilotTexts(t, "base") {
-		h.answer("pilot", canary.Request{Prompt: "Tell me."}, text)
-		h.kinds["chat"] += len(text)
-	}
-	total := 0
-	for _, n := range h.kinds {
-		total += n
-	}
-	t.Logf("%.1f MB in kinds %v, %d plantings, %d of them changes", float64(total)/1e6, h.kinds, h.planted, h.changed)
-	if !testing.Short() {
-		assert.Greater(t, total, 20_000_000)
-	}
-	assert.Greater(t, h.changed, 1000)
 }
 
-// A harm looks for some.
-type harm struct {
-	t                *testing.T
-	c                *canary.Choices
-	kinds            map[string]int
-	planted, changed int
+// transcripts takes requests and answers of JSON Lines.
+func (h *harm) transcripts(path string, budget map[string]int) {
+	f, err := os.Open(path)
+	require.NoError(h.t, err)
+	defer f.Close()
+	for d := json.NewDecoder(f); budget[".jsonl"] > 0; {
+		var row struct{ Prompt, Text string }
+		if d.Decode(&row) != nil {
+			return
+		}
+		budget[".jsonl"] -= len(row.Text)
+		h.kinds["chat"] += len(row.Text)
+		h.answer(path, canary.Request{Prompt: row.Prompt}, row.Text)
+	}
 }
 
 func (h *harm) novels(short bool) {
