@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/dyetrace/dyetrace/canary"
 	"github.com/dyetrace/dyetrace/canary/ledger"
@@ -31,7 +30,7 @@ type answer struct {
 	choices []*choice
 	units   int
 	failed  bool // the ledger did not take a leaf
-	ended   sync.Once
+	ended   bool // nothing more is planted, all is said
 }
 
 // choice returns the answer with an index.
@@ -41,7 +40,7 @@ func (a *answer) choice(index int) *choice {
 			return c
 		}
 	}
-	c := &choice{index: index, plain: a.failed}
+	c := &choice{index: index, plain: a.failed || a.ended}
 	if !c.plain {
 		if err := c.planter.Reset(c, a.plot.choices, a.ask.request(index)); err != nil || c.planter.Off() {
 			c.plain = true
@@ -151,37 +150,45 @@ func (c *choice) call(name string, arguments []byte) {
 // end puts the hashes of what was sent into the ledger, if leaves name this
 // answer that do not say them, and counts the answer.
 func (a *answer) end(streamed bool) {
-	a.ended.Do(func() {
-		var leaves []ledger.Leaf
-		for _, c := range a.choices {
-			if len(c.leaves) == 0 || !streamed || c.long {
-				continue
-			}
-			d, err := a.digest(c, nil)
-			for _, l := range c.leaves {
-				leaf := ledger.Leaf{Kind: ledger.KindOutput, Of: l.nonce, Digest: d}
-				if a.idempotency != "" && err == nil {
-					leaf.Nonce, err = a.proxy.vendor.retryNonce(a.idempotency, a.account, c.index, leaf)
-				}
-				leaves = append(leaves, leaf)
-			}
-			if err != nil { // the pseudonyms were erased meanwhile
-				a.proxy.metrics.ledgerErrors.Add(1)
-				return
-			}
+	if a.ended {
+		return
+	}
+	a.ended = true
+	if streamed {
+		a.recordOutputs()
+	}
+	decision := "nothing"
+	switch {
+	case a.units > 0:
+		decision = "planted"
+	case a.failed:
+		decision = reasonLedger
+	}
+	a.proxy.metrics.answers.add(decision, 1)
+}
+
+func (a *answer) recordOutputs() {
+	var leaves []ledger.Leaf
+	for _, c := range a.choices {
+		if len(c.leaves) == 0 || c.long {
+			continue
 		}
-		if len(leaves) > 0 {
-			_, _ = a.proxy.append(a.ledger, leaves) // counted and logged there
+		d, err := a.digest(c, nil)
+		for _, l := range c.leaves {
+			leaf := ledger.Leaf{Kind: ledger.KindOutput, Of: l.nonce, Digest: d}
+			if a.idempotency != "" && err == nil {
+				leaf.Nonce, err = a.proxy.vendor.retryNonce(a.idempotency, a.account, c.index, leaf)
+			}
+			leaves = append(leaves, leaf)
 		}
-		decision := "nothing"
-		switch {
-		case a.units > 0:
-			decision = "planted"
-		case a.failed:
-			decision = reasonLedger
+		if err != nil { // the pseudonyms were erased meanwhile
+			a.proxy.metrics.ledgerErrors.Add(1)
+			return
 		}
-		a.proxy.metrics.answers.add(decision, 1)
-	})
+	}
+	if len(leaves) > 0 {
+		_, _ = a.proxy.append(a.ledger, leaves) // counted and logged there
+	}
 }
 
 // String says what was decided, as an item of RFC 9651.

@@ -38,9 +38,6 @@ func readChunk(text []byte) (c chunk, ok bool) {
 	}
 	elements(text, c.choices, func(s span) {
 		p := part{at: s, index: len(c.parts), body: s}
-		for _, other := range c.parts {
-			ok = ok && other.index != p.index
-		}
 		members(text, s, func(key []byte, value span) {
 			switch string(key) {
 			case `"index"`:

@@ -30,8 +30,8 @@
 // In a stream at most 63 bytes of text are held back, and all of it from the
 // first tool call on until the calls are complete, if two tools were offered.
 // The leaf of a planting is on the disk before the event that has it is sent;
-// the hash of the whole text follows in another leaf when the stream ends, or
-// when the client or the upstream hang up.
+// the hash of the whole text follows in another leaf before the end of the stream
+// is sent, or when the client or the upstream hang up.
 //
 // # What goes wrong
 //

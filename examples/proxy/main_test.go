@@ -17,6 +17,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf16"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/mod/sumdb/note"
@@ -28,6 +29,7 @@ import (
 // TestMain lets a test start this binary as the proxy's process.
 func TestMain(m *testing.M) {
 	if os.Getenv("DYETRACE_TEST_PROXY") != "" {
+		limitFiles(os.Getenv("DYETRACE_TEST_FILES"))
 		main()
 		os.Exit(0)
 	}
@@ -304,3 +306,6 @@ func quoted(s string) string {
 	}
 	return string(b)
 }
+
+// utf16Of returns the units in which text is escaped in JSON.
+func utf16Of(s string) []uint16 { return utf16.Encode([]rune(s)) }

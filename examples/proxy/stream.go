@@ -81,6 +81,7 @@ func (s *stream) take(b []byte, end bool) {
 	if end {
 		s.release()
 		s.endAll()
+		s.answer.end(true) // before the last bytes leave
 		return
 	}
 	if s.events.held() > maxEvent {
@@ -116,7 +117,11 @@ func (s *stream) event(block []byte) {
 // send makes an event ready, with what was planted in its text.
 func (s *stream) send(block []byte, c chunk, ok bool) {
 	if !ok {
-		if ends(block) {
+		switch data, _ := payload(block); {
+		case string(bytes.TrimSpace(data)) == "[DONE]":
+			s.endAll()
+			s.answer.end(true)
+		case failed(data):
 			s.endAll()
 		}
 		s.ready = append(s.ready, block...)
@@ -220,18 +225,11 @@ func (s *stream) endAll() {
 	}
 }
 
-// ends reports whether an event without choices says that no text follows.
-func ends(block []byte) bool {
-	data, ok := payload(block)
-	if !ok {
-		return false
-	}
-	if string(bytes.TrimSpace(data)) == "[DONE]" {
-		return true
-	}
+// failed reports whether an event without choices says that no text follows.
+func failed(data []byte) bool {
 	if !json.Valid(data) {
 		return false
 	}
-	_, failed := member(data, whole(data), "error")
-	return failed
+	_, ok := member(data, whole(data), "error")
+	return ok
 }
