@@ -53,6 +53,7 @@ type Cells struct {
 	variance float64
 	fourth   float64 // cumulant
 
+	draws  []drawn
 	halves halves
 }
 
@@ -88,6 +89,7 @@ func NewCells(cells []Cell) (*Cells, error) {
 			continue
 		}
 		c.units = append(c.units, u)
+		c.draws = append(c.draws, newDrawn(u))
 		most.add(u.h[last])
 		least.add(math.Log(u.p[last]))
 		size.add(u.size)

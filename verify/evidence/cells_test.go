@@ -209,6 +209,7 @@ func TestCellsTailsAgainstEnumeration(t *testing.T) {
 		assert.GreaterOrEqual(t, tails.Bound, got-1e-9, "run %d", run)
 		assert.GreaterOrEqual(t, closed, tails.Bound-1e-6, "run %d", run)
 		assert.GreaterOrEqual(t, got, law.LogLeast()-1e-9)
+		assert.GreaterOrEqual(t, tails.Approx, law.LogLeast()-1e-9, "run %d", run)
 
 		variance, fourth := 0.0, 0.0
 		every(cells, func(p, s float64) { variance += p * s * s; fourth += p * s * s * s * s })
@@ -249,6 +250,41 @@ func TestCellsTailsAgree(t *testing.T) {
 		_, _, ok = law.Critical(law.LogLeast() - 1)
 		assert.False(t, ok, "a level that no key reaches")
 	}
+}
+
+// TestClosedForm: two-way cells have the constant of Kearns and Saul, others that of Hoeffding, even
+// where two of three options are all but all.
+//
+// Mutants killed: one constant for the other.
+func TestClosedForm(t *testing.T) {
+	two := evidence.Cell{Law: lawOf(0.9), Gains: []float64{1, 4}}
+	three := evidence.Cell{Law: []uint32{1<<31 - 1, 1, 1 << 31}, Gains: []float64{-1, 0, 1}}
+	p := float64(two.Law[1]) / (1 << 32)
+	v := 9 * (2*p - 1) / (2 * math.Log(p/(1-p)))
+	assert.InEpsilon(t, -0.5/(2*v*7), newCells(t, []evidence.Cell{two, two, two, two, two, two, two}).Closed(math.Sqrt(0.5)), 1e-9)
+	assert.InEpsilon(t, -0.5/(2*(v+1)), newCells(t, []evidence.Cell{two, three}).Closed(math.Sqrt(0.5)), 1e-9)
+	law := newCells(t, []evidence.Cell{three, three, three, three})
+	for x := 0.1; x < 4; x += 0.1 {
+		assert.GreaterOrEqual(t, law.Closed(x), law.Tails(x).Bound-1e-9, "%v", x)
+	}
+}
+
+// TestTailsNextToTheMean: skewness shows in the approximation there, and K keeps its digits.
+//
+// Mutants killed: K” for K”', e^x − 1 for expm1.
+func TestTailsNextToTheMean(t *testing.T) {
+	rng := rand.New(rand.NewPCG(69, 1))
+	cells := make([]evidence.Cell, 38)
+	for i := range cells {
+		cells[i] = evidence.Cell{Law: lawOf(0.15), Gains: []float64{0, 1 + 3*rng.Float64()}}
+	}
+	law := newCells(t, cells)
+	x := 1e-4 * math.Sqrt(law.Variance())
+	exact, ok := law.Exact(x)
+	require.True(t, ok)
+	assert.Less(t, exact, math.Log(0.49), "the law leans")
+	assert.InDelta(t, exact, law.Tails(x).Approx, 0.01)
+	assert.InEpsilon(t, 1e-12*law.Variance()/2, law.Cumulant(1e-6), 1e-4)
 }
 
 // TestFairCellsAreSignFlips: two-way fair cells have the tails of package tail.
@@ -517,6 +553,8 @@ func TestDecoysOfCells(t *testing.T) {
 		}
 		d, err := law.Decoys(sums)
 		require.NoError(t, err)
+		assert.Equal(t, law.Excess(), d.Excess)
+		assert.LessOrEqual(t, d.Level, 0.01)
 		c, err := d.Calibrate()
 		require.NoError(t, err)
 		assert.False(t, c.Void, "%v", c.Reasons())

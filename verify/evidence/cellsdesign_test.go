@@ -105,7 +105,7 @@ func TestCellsDesignBySimulation(t *testing.T) {
 		}
 		assert.InDelta(t, z, zs[200], 0.3, "%+v", d)
 		assert.InDelta(t, power, float64(found)/400, 0.16, "%+v", d)
-		few, err := d.PowerOf(n*2/3)
+		few, err := d.PowerOf(n * 2 / 3)
 		require.NoError(t, err)
 		_, ps = students(t, rng, d, n*2/3, 400)
 		found = 0

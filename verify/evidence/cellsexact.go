@@ -9,7 +9,8 @@ import (
 	"github.com/dyetrace/dyetrace/watermark/tail"
 )
 
-// maxHalf bounds the outcomes of half of the cells: some 60 ms and 32 MB a half.
+// maxHalf bounds the outcomes of half of the cells: both then take some 100 ms and, while they are
+// made, 100 MB.
 const maxHalf = 1 << 20
 
 // Exact returns ln P(T ≥ x) and true where that is cheap:
@@ -17,7 +18,7 @@ const maxHalf = 1 << 20
 //   - cells have at most 2²⁴ outcomes together, and mostly up to 2⁴⁰: the outcomes of
 //     one half of the cells meet those of the other, so 40 two-way cells take 2·2²⁰ sums
 //     and not 2⁴⁰. Options of one gain count as one, cells of one gain as none. The first
-//     call makes the two halves, later ones walk along them.
+//     call makes the two halves, 40 MB for 40 cells, later ones walk along them.
 //   - cells are two-way and all as far apart: the law is Poisson-binomial
 //     ([tail.PoissonBinomial]), any number of cells.
 //
@@ -99,10 +100,26 @@ func outcomes(units []unit, which []int) []outcome {
 				next = append(next, outcome{o.sum + h, o.p * u.p[j]})
 			}
 		}
+		if n := len(out); len(u.h) == 2 {
+			out = mergeOutcomes(make([]outcome, 0, 2*n), next[:n], next[n:])
+			continue
+		}
+		slices.SortFunc(next, func(a, b outcome) int { return cmp.Compare(a.sum, b.sum) })
 		out = next
 	}
-	slices.SortFunc(out, func(a, b outcome) int { return cmp.Compare(a.sum, b.sum) })
 	return out
+}
+
+// mergeOutcomes appends two ascending lists, ascending.
+func mergeOutcomes(out, a, b []outcome) []outcome {
+	for len(a) > 0 && len(b) > 0 {
+		if a[0].sum <= b[0].sum {
+			out, a = append(out, a[0]), a[1:]
+		} else {
+			out, b = append(out, b[0]), b[1:]
+		}
+	}
+	return append(append(out, a...), b...)
 }
 
 // logTail returns ln P(left + right ≥ x).
