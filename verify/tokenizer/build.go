@@ -148,7 +148,7 @@ func (f *fileModel) build(t *Tokenizer, added []AddedToken) error {
 
 // symbols sets what bytes begin as.
 func (f *fileModel) symbols(m *model, runes [256]rune) error {
-	m.complete, m.unknown, m.fuse = true, absent, f.FuseUnk
+	m.complete, m.ignoreMerges, m.unknown, m.fuse = true, f.IgnoreMerges, absent, f.FuseUnk
 	missing := []int{}
 	anyFallback := false
 	for b, r := range runes {

@@ -12,6 +12,8 @@ type model struct {
 	bytePairs []uint64
 	complete  bool // every byte has a symbol
 
+	ignoreMerges bool // a word that is a token is this token
+
 	// What becomes of the bytes that have none: the tokens for the UTF-8 of the
 	// character that stands for the byte, one or two, or the unknown token, or
 	// nothing.

@@ -140,6 +140,28 @@ func (w *splitter) piece(s string, i int) int {
 	}
 }
 
+// A walk goes through the words of s from at on. After each call of next that gives
+// true the word is s[from:at].
+type walk struct {
+	w        *splitter
+	s        string
+	from, at int
+	piece    int // the end of the piece that at is in; at first at
+}
+
+func (k *walk) next() bool {
+	if k.at >= len(k.s) {
+		return false
+	}
+	if k.at == k.piece {
+		if k.piece = len(k.s); k.w.pieces != piecesNone {
+			k.piece = k.w.piece(k.s, k.at)
+		}
+	}
+	k.from, k.at = k.at, k.w.next(k.s[:k.piece], k.at)
+	return true
+}
+
 // next returns the end of the word that begins at i, which is less than len(s).
 func (w *splitter) next(s string, i int) int {
 	switch w.pattern {

@@ -16,34 +16,92 @@ import (
 // has to be encoded and passed by itself. To take the tokens of the whole text
 // there would let the model see what it is asked for.
 //
-// The time is that of encoding the text a few times over, but for long stretches in
-// which nothing but numbers, marks, signs and white space occurs, or one endless
-// word: each is encoded once for each of its tokens. With added tokens that strip
-// white space or stand alone, or are normalised, every prefix is encoded in full.
+// The time is that of encoding the text a few times over, and for a word of n bytes
+// n² steps of looking where it ends: a thousand bytes of one letter take a
+// millisecond. With added tokens that strip white space or stand alone, or are
+// normalised, every prefix is encoded in full.
 func (t *Tokenizer) Stable(text string) []bool {
+	if !t.local {
+		return t.stableByPrefixes(text)
+	}
+	l := listing{t: t, s: t.scratch.Get().(*scratch), judge: true, stable: []bool{}}
+	l.list(text)
+	t.put(l.s)
+	return append([]bool{true}, l.stable...)
+}
+
+func (t *Tokenizer) stableByPrefixes(text string) []bool {
 	tokens := t.Tokens(text)
 	stable := make([]bool, len(tokens)+1)
 	stable[0] = true
-	first := 0 // token that begins at or after the restart
 	var want, got []int32
-	for _, token := range tokens {
-		want = append(want, token.ID)
-	}
-	for k := 1; k <= len(tokens); k++ {
-		end := tokens[k-1].End
-		if end < 0 {
-			continue
+	for k, token := range tokens {
+		if want = append(want, token.ID); token.End >= 0 {
+			got = t.AppendEncode(got[:0], text[:token.End])
+			stable[k+1] = slices.Equal(got, want)
 		}
-		begin := t.restart(text, end)
-		for i := first; i < k && tokens[i].End <= begin; i++ {
-			if tokens[i].End >= 0 {
-				first = i + 1
-			}
-		}
-		got = t.AppendEncode(got[:0], text[begin:end])
-		stable[k] = slices.Equal(got, want[first:k])
 	}
 	return stable
+}
+
+// A word is text[from:to], with its first token.
+type word struct{ from, to, token int }
+
+// judgeWords sets stable for the tokens from index first on, which are those of
+// l.words of text.
+//
+// A word ends where it ends for what is in it and, at most, for what follows up to
+// the end of the next word and one more character. So words that lie further before
+// a cut are words of the text before the cut as well. What is left, the last few
+// words and the part of one, is cut into words again. If these are the same, but
+// for the last being shorter, so are the tokens: no merge in a word crossed a place
+// where two tokens meet in the end, so the merges before that place were made, and
+// in the same order, without what is after it. Else it is encoded again.
+func (l *listing) judgeWords(text string, first int) {
+	t := l.t
+	var got []int32
+	c, j := 0, 0 // the words that are looked at begin with c; the token is of word j
+	for k := first; k < len(l.tokens); k++ {
+		end := l.tokens[k].End
+		for j+1 < len(l.words) && l.words[j+1].token <= k {
+			j++
+		}
+		if end < 0 {
+			l.stable[k] = false
+			continue
+		}
+		for c < j && c+1 < len(l.words) && l.words[c+1].to+utf8.UTFMax <= end {
+			c++
+		}
+		if same, i := l.sameWords(text[:end], c, j); same {
+			last := l.words[j]
+			if t.model.ignoreMerges && end < last.to {
+				if id, _, ok := t.vocab.find(text, last.from, end); ok {
+					l.stable[k] = k == last.token && l.tokens[k].ID == id
+				}
+			}
+		} else {
+			from := l.words[i]
+			got = t.encodeWords(got[:0], text[from.from:end], l.s)
+			l.stable[k] = len(got) == k+1-from.token
+			for n := 0; n < len(got) && l.stable[k]; n++ {
+				l.stable[k] = got[n] == l.tokens[from.token+n].ID
+			}
+		}
+	}
+}
+
+// sameWords reports whether text, from word c on, is cut into the same words up to
+// word j, of which it may have a part only. If not, it also returns the first word
+// that is another.
+func (l *listing) sameWords(text string, c, j int) (bool, int) {
+	w := walk{w: &l.t.words, s: text, at: l.words[c].from, piece: l.words[c].from}
+	for i := c; w.next(); i++ {
+		if i > j || w.at != min(l.words[i].to, len(text)) {
+			return false, min(i, j)
+		}
+	}
+	return true, j
 }
 
 // restart returns the largest place it finds, at most limit, at which text and

@@ -15,16 +15,43 @@ type Token struct {
 // and before what the next token stands for, and the last End may be less than the
 // length of the text.
 func (t *Tokenizer) Tokens(text string) []Token {
-	s := t.scratch.Get().(*scratch)
-	var out []Token
-	c := cursor{m: &t.raw}
-	for c.next(text) {
-		out = t.plainTokens(out, text, c.from, c.to, s)
-		out = append(out, Token{c.id, c.done})
+	l := listing{t: t, s: t.scratch.Get().(*scratch)}
+	l.list(text)
+	t.put(l.s)
+	return l.tokens
+}
+
+// A listing is the work of Tokens and Stable.
+type listing struct {
+	t      *Tokenizer
+	s      *scratch
+	tokens []Token
+	// stable, of each token, is kept where judge is set: whether it and those
+	// before it, of the same text between added tokens, are what the text before
+	// its end gives.
+	judge  bool
+	stable []bool
+	words  []word
+}
+
+func (l *listing) add(id int32, end int) {
+	l.tokens = append(l.tokens, Token{id, end})
+	if l.judge {
+		l.stable = append(l.stable, true)
 	}
-	out = t.plainTokens(out, text, c.done, len(text), s)
-	t.put(s)
-	return monotone(out)
+}
+
+func (l *listing) list(text string) {
+	c := cursor{m: &l.t.raw}
+	for c.next(text) {
+		l.plain(text, c.from, c.to)
+		l.add(c.id, c.done)
+	}
+	l.plain(text, c.done, len(text))
+	monotone(l.tokens)
+	for i := range l.stable {
+		l.stable[i] = l.stable[i] && l.tokens[i].End >= 0
+	}
 }
 
 // monotone corrects what added tokens that strip white space leave behind: two of
@@ -40,28 +67,28 @@ func monotone(tokens []Token) []Token {
 	return tokens
 }
 
-// plainTokens appends the tokens of text[from:to], which holds none of t.raw.
-func (t *Tokenizer) plainTokens(out []Token, text string, from, to int, s *scratch) []Token {
+// plain lists the tokens of text[from:to], which holds none of t.raw.
+func (l *listing) plain(text string, from, to int) {
 	if from == to {
-		return out
+		return
 	}
-	n := len(out)
+	n := len(l.tokens)
 	plain := text[from:to]
 	var edits []edit
-	if t.nfc != nil {
-		plain = t.nfc.compose(plain, &edits)
+	if l.t.nfc != nil {
+		plain = l.t.nfc.compose(plain, &edits)
 	}
-	c := cursor{m: &t.normal}
+	c := cursor{m: &l.t.normal}
 	for c.next(plain) {
-		out = t.wordTokens(out, plain, c.from, c.to, s)
-		out = append(out, Token{c.id, c.done})
+		l.ordinary(plain[:c.to], c.from)
+		l.add(c.id, c.done)
 	}
-	out = t.wordTokens(out, plain, c.done, len(plain), s)
-	monotone(out[n:])
+	l.ordinary(plain, c.done)
+	monotone(l.tokens[n:])
 	// From places in the normal form to places in the text.
 	shift, k := from, 0
-	for i := n; i < len(out); i++ {
-		e := &out[i].End
+	for i := n; i < len(l.tokens); i++ {
+		e := &l.tokens[i].End
 		if *e < 0 {
 			continue
 		}
@@ -75,38 +102,31 @@ func (t *Tokenizer) plainTokens(out []Token, text string, from, to int, s *scrat
 		}
 		*e += shift
 	}
-	return out
 }
 
-func (t *Tokenizer) wordTokens(out []Token, text string, from, to int, s *scratch) []Token {
-	if t.words.pieces == piecesNone {
-		return t.pieceTokens(out, text[:to], from, s)
-	}
-	for i := from; i < to; {
-		end := t.words.piece(text[:to], i)
-		out = t.pieceTokens(out, text[:end], i, s)
-		i = end
-	}
-	return out
-}
-
-// pieceTokens appends the tokens of text[i:].
-func (t *Tokenizer) pieceTokens(out []Token, text string, i int, s *scratch) []Token {
-	for i < len(text) {
-		end := t.words.next(text, i)
-		if id, canonical, ok := t.vocab.find(text, i, end); ok && canonical {
-			out = append(out, Token{id, end})
-		} else {
-			t.model.long(text[i:end], s)
-			for k := 0; k < len(s.symbols); k = s.next[k] {
-				at := s.ends[k]
-				if at >= 0 {
-					at += i
-				}
-				out = append(out, Token{s.symbols[k], at})
-			}
+// ordinary lists the tokens of text[i:], which holds no added ones.
+func (l *listing) ordinary(text string, i int) {
+	t, s := l.t, l.s
+	first := len(l.tokens)
+	l.words = l.words[:0]
+	for w := (walk{w: &t.words, s: text, at: i, piece: i}); w.next(); {
+		if l.judge {
+			l.words = append(l.words, word{w.from, w.at, len(l.tokens)})
 		}
-		i = end
+		if id, canonical, ok := t.vocab.find(text, w.from, w.at); ok && canonical {
+			l.add(id, w.at)
+			continue
+		}
+		t.model.long(text[w.from:w.at], s)
+		for k := 0; k < len(s.symbols); k = s.next[k] {
+			end := s.ends[k]
+			if end >= 0 {
+				end += w.from
+			}
+			l.add(s.symbols[k], end)
+		}
 	}
-	return out
+	if l.judge {
+		l.judgeWords(text, first)
+	}
 }
