@@ -106,10 +106,11 @@ func (a *ask) read(fields map[string][]byte) (reason string) {
 		return reasonAudio
 	}
 	if n, ok := fields["n"]; ok && isSet(n) {
-		var err error
-		if a.n, err = strconv.Atoi(string(n)); err != nil || a.n < 1 {
+		count, err := strconv.Atoi(string(n))
+		if err != nil || count < 1 {
 			return reasonRequest
 		}
+		a.n = count
 	}
 	a.tools = isSet(orNull(fields["tools"])) || isSet(orNull(fields["functions"]))
 	offered := 0
