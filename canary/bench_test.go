@@ -58,3 +58,20 @@ func BenchmarkPlanter(b *testing.B) {
 	})
 	b.Run("tokens", func(b *testing.B) { benchmarkPlanter(b, c, text, 4) })
 }
+
+// BenchmarkEnglish reads the default book, and draws its options.
+func BenchmarkEnglish(b *testing.B) {
+	b.Run("read", func(b *testing.B) {
+		for b.Loop() {
+			englishBook(b)
+		}
+	})
+	b.Run("choose", func(b *testing.B) {
+		book, key := englishBook(b), testKey(b, 1)
+		for b.Loop() {
+			if _, err := book.Choose(canary.Holder("vendor", key), canary.Holder("epoch", key), canary.Holder("cohort", key)); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}

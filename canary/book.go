@@ -102,10 +102,11 @@ type Book struct {
 	tools      bool
 	sequential []string
 
-	units   []Unit
-	at      []int32  // (carrier·classes + class)·buckets + bucket → unit, −1 for none
-	matcher *matcher // of Prose
-	fold    *matcher // of Plain, and for prompts
+	units     []Unit
+	carrierOf []int32  // of each unit
+	at        []int32  // (carrier·classes + class)·buckets + bucket → unit, −1 for none
+	matcher   *matcher // of Prose
+	fold      *matcher // of Plain, and for prompts
 }
 
 // ReadFile reads the book in the file at path.
@@ -160,6 +161,7 @@ func (b *Book) finish() {
 				b.place(&u)
 				b.at[id] = int32(len(b.units))
 				b.units = append(b.units, u)
+				b.carrierOf = append(b.carrierOf, int32(c))
 			}
 		}
 	}
@@ -306,11 +308,8 @@ func (b *Book) options(u Unit) (optionSet, error) {
 		return optionSet{}, fmt.Errorf("canary: unit %q is not of book %s", u, b.name)
 	}
 	if id >= 0 {
-		for c := range b.carriers {
-			if b.carriers[c].Name == u.Carrier {
-				return optionSet{b.carriers[c].Forms, b.carriers[c].Law, false}, nil
-			}
-		}
+		c := &b.carriers[b.carrierOf[id]]
+		return optionSet{c.Forms, c.Law, false}, nil
 	}
 	if a, z, ok := toolNames(u); ok {
 		return optionSet{[]string{a + ", " + z, z + ", " + a}, fair, false}, nil

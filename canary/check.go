@@ -169,6 +169,7 @@ func (p *reader) overlaps() error {
 			words[i] = append(words[i], strings.Fields(strings.ToLower(f)))
 		}
 	}
+	p.words = words
 	for i := range cs {
 		for j := range cs {
 			if i == j || !shareClass(p.book, &cs[i], &cs[j]) {
@@ -328,8 +329,8 @@ func (p *reader) spread(list []string, self int, common func(text, form []string
 			if z == self {
 				continue
 			}
-			for _, f := range c.Forms {
-				before, after, ok := common(text, strings.Fields(strings.ToLower(f)))
+			for i := range c.Forms {
+				before, after, ok := common(text, p.words[z][i])
 				if !ok {
 					continue
 				}

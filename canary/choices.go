@@ -57,15 +57,18 @@ func (b *Book) Option(key keys.Key, u Unit) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	info := u.key(bytes.Clone(b.hash[:]))
 	if options.twins {
-		return twin(key, info, len(options.names))
+		return twin(key, u.key(bytes.Clone(b.hash[:])), len(options.names))
 	}
+	return b.draw(key, u, options.law)
+}
+
+func (b *Book) draw(key keys.Key, u Unit, law []uint32) (int, error) {
 	var word [4]byte
-	if err := key.Expand(contextOption, info, word[:]); err != nil {
+	if err := key.Expand(contextOption, u.key(bytes.Clone(b.hash[:])), word[:]); err != nil {
 		return 0, fmt.Errorf("canary: option of %s: %w", u, err)
 	}
-	return inverse(options.law, binary.LittleEndian.Uint32(word[:])), nil
+	return inverse(law, binary.LittleEndian.Uint32(word[:])), nil
 }
 
 // inverse returns the first option whose cumulated weight exceeds w.
@@ -122,7 +125,7 @@ func (b *Book) Choose(trees ...TreeKey) (*Choices, error) {
 			if u.Tree != t.Tree {
 				continue
 			}
-			o, err := b.Option(t.Option, u)
+			o, err := b.draw(t.Option, u, b.carriers[b.carrierOf[i]].Law)
 			if err != nil {
 				return nil, err
 			}

@@ -182,7 +182,7 @@ func (b *Book) PlanDose(d Dose) (*DosePlan, error) {
 }
 
 func (b *Book) lawOf(id int) []float64 {
-	law, _ := b.Law(b.units[id])
+	law := b.carriers[b.carrierOf[id]].Law
 	out := make([]float64, len(law))
 	for o, n := range law {
 		out[o] = float64(n) / Whole

@@ -23,7 +23,7 @@ type reader struct {
 	sets    map[string][]string
 	seen    map[string]bool // directives that may stand once
 	section string
-	once    map[string]bool // the same within a section
+	words   [][][]string // of the carriers' forms, in lower case
 }
 
 func (p *reader) errorf(line int, format string, args ...any) error {
@@ -228,7 +228,7 @@ func (p *reader) begin(kind, name string) error {
 		kind != "carrier" && slices.ContainsFunc(p.book.items, func(i Item) bool { return i.Name == name }) {
 		return p.errorf(p.line, "%s %s stands twice", kind, name)
 	}
-	p.section, p.once = kind, map[string]bool{}
+	p.section = kind
 	if kind == "carrier" {
 		p.book.carriers = append(p.book.carriers, Carrier{Name: name, line: p.line})
 	} else {

@@ -96,16 +96,22 @@ func (c *Choices) Pick(name string) (Pick, error) {
 
 // twin draws one of n candidates without bias.
 func twin(key keys.Key, info []byte, n int) (int, error) {
-	limit := -uint64(n) % uint64(n) // 2⁶⁴ mod n
 	for words := 4; ; words *= 2 {
 		buf := make([]byte, 8*words)
 		if err := key.Expand(contextTwin, info, buf); err != nil {
 			return 0, fmt.Errorf("canary: twins: %w", err)
 		}
 		for ; len(buf) > 0; buf = buf[8:] {
-			if w := binary.LittleEndian.Uint64(buf); w < -limit || limit == 0 {
-				return int(w % uint64(n)), nil
+			if o, ok := remainder(binary.LittleEndian.Uint64(buf), uint64(n)); ok {
+				return o, nil
 			}
 		}
 	}
+}
+
+// remainder returns w mod n, and whether w is below the largest multiple of n in
+// 64 bits: the words from there on would favour small remainders.
+func remainder(w, n uint64) (int, bool) {
+	over := -n % n // 2⁶⁴ mod n
+	return int(w % n), over == 0 || w < -over
 }

@@ -124,7 +124,7 @@ func TestUntouched(t *testing.T) {
 		"package main\n\n// For example, no.\n", "import os\n\n# it is a cat\nit is a = 1\n", "// For example, no.\n", "#!/bin/sh\nfor example, no\n",
 		"x == y, for example, no", "if a != b, for example, no",
 		"for example,no", "forexample, no", "ifor example, no", "for examples, no", "for example.com", "-for example, no", "it is\na cat",
-		"Grade a essential part.", "A tab\tfor example, no.", "It is.", "it is black",
+		"Grade a essential part.", "the call to For example, no", "Ask It is a cat", "A tab\tfor example, no.", "It is.", "it is black",
 	} {
 		got, planted := plant(t, c, canary.Request{}, text)
 		assert.Equal(t, text, got)
@@ -270,4 +270,46 @@ func TestPlanterSteady(t *testing.T) {
 	_, err := p.Write(bytes.Repeat(text, 10))
 	require.NoError(t, err)
 	assert.Zero(t, testing.AllocsPerRun(100, func() { _, _ = p.Write(text) }))
+}
+
+// TestNeighbours: a carrier whose guard looks at a word that its neighbour
+// changes is no use beside that neighbour, so both texts read alike.
+func TestNeighbours(t *testing.T) {
+	const carriers = `carrier sure
+form make sure
+form ensure
+after you that
+carrier you
+form you are
+form you're
+carrier often
+form often
+form frequently
+before is
+carrier it
+form this is
+form this's
+after a an often frequently
+carrier not
+form are not
+form aren't
+before we
+`
+	c := forced(t, carriers)
+	for in, want := range map[string]string{
+		"So make sure you have it.":     "So ensure you have it.",
+		"So make sure you are it.":      "So make sure you're it.",
+		"So make sure you're it.":       "So make sure you're it.",
+		"So make sure you aren't it.":   "So make sure you aren't it.", // might be made of "you are not"
+		"So make sure that you are it.": "So ensure that you're it.",
+		"It is often so.":               "It is frequently so.",
+		"So this is often so.":          "So this's often so.",
+		"So this is frequently so.":     "So this's frequently so.",
+		"So this's often so.":           "So this's often so.",
+	} {
+		got, _ := plant(t, c, canary.Request{}, in)
+		assert.Equal(t, want, got)
+		again, _ := plant(t, c, canary.Request{}, got)
+		assert.Equal(t, got, again)
+	}
 }

@@ -3,6 +3,9 @@ package canary
 import (
 	"fmt"
 	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
 )
 
 // An Occurrence is the first use of a unit in an answer.
@@ -29,6 +32,10 @@ func (b *Book) uses(r Request, answer string, f func(id int, u *use)) error {
 	class, err := b.Classify(r)
 	if err != nil {
 		return err
+	}
+	if !utf8.ValidString(answer) {
+		at := strings.IndexFunc(answer, func(r rune) bool { return r == utf8.RuneError })
+		return fmt.Errorf("canary: answer is not UTF-8 from byte %d on", at)
 	}
 	if r.Structured {
 		return nil
@@ -165,8 +172,8 @@ func (t *Tally) Counts() []Count {
 		if counts == nil {
 			continue
 		}
-		law, _ := t.book.Law(t.book.units[id])
-		out = append(out, Count{t.book.units[id], law, append([]int(nil), counts...)})
+		law := t.book.carriers[t.book.carrierOf[id]].Law
+		out = append(out, Count{t.book.units[id], law, slices.Clone(counts)})
 	}
 	return out
 }

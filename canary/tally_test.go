@@ -32,6 +32,7 @@ func TestTally(t *testing.T) {
 	_, err = one.Count(canary.Unit{})
 	assert.Error(t, err)
 	assert.Error(t, one.Add(canary.Request{Class: "x"}, ""))
+	assert.ErrorContains(t, one.Add(canary.Request{}, "caf\xe9"), "answer is not UTF-8 from byte 3 on")
 	empty, err := b.NewTally().Count(u)
 	require.NoError(t, err)
 	assert.Equal(t, []int{0, 0}, empty.Options)
