@@ -100,7 +100,7 @@ func examine(ctx context.Context, k KeyPlan, mark *watermark.Watermark, rec *Rec
 		for j := range decoys {
 			column[j] = decoys[j][i]
 		}
-		totals[i] = keyTotals{r.law, own[i], column}
+		totals[i] = keyTotals{r.law, own[i], column, mark.Entangled()}
 		if len(decoys) == 0 {
 			found[i].tooLittle(uncalibrated)
 			continue

@@ -76,6 +76,10 @@ func (j *judgement) pooled(q Pool, parts []*Finding) (Finding, error) {
 		f.Raw += p.Raw
 		f.Scored += p.Scored
 		part := column[slices.Index(tests, test)]
+		if part.entangled {
+			f.Void = append(f.Void, "words of different windows depend on each other under these marks: no law of the sum over keys is known")
+			return f, nil
+		}
 		all.law = part.law
 		all.own.add(&part.own)
 		for i := range part.decoys {
@@ -92,6 +96,14 @@ func (j *judgement) pooled(q Pool, parts []*Finding) (Finding, error) {
 	f.Statistic = all.own.sum.float()
 	if err := t.fillSum(&f, &all.own); err != nil {
 		return f, err
+	}
+	for _, name := range j.c.Plan.Controls {
+		var own total
+		for _, key := range q.Keys {
+			own.add(&j.clean[[2]string{name, key}][slices.Index(tests, test)].own)
+		}
+		law := sumOf(all.law, own.n, test)
+		f.convict(ControlFinding{Name: name, Test: q.Test, Scored: int(own.n), LogP: law.counted.LogTail(own.sum.float(), law.among)}, t.level)
 	}
 	if len(all.decoys) == 0 {
 		f.Void = append(f.Void, uncalibrated)

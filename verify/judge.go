@@ -30,7 +30,7 @@ func Judge(ctx context.Context, c Case) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	j := &judgement{c: &c, report: r, totals: make(map[string][]keyTotals)}
+	j := &judgement{c: &c, report: r, totals: make(map[string][]keyTotals), clean: make(map[[2]string][]keyTotals)}
 	j.pool = &decoyPool{seed: c.Seal.Digest, count: c.Plan.Decoys, workers: c.Workers, progress: c.Progress, shared: new(decoyWork)}
 	j.pool.total = j.pool.count * len(c.Keys)
 	for i, k := range c.Plan.Keys {
@@ -66,7 +66,8 @@ type judgement struct {
 	c      *Case
 	report *Report
 	pool   *decoyPool
-	totals map[string][]keyTotals // by key, then by test
+	totals map[string][]keyTotals    // by key, then by test
+	clean  map[[2]string][]keyTotals // of controls, by control and key, then by test
 }
 
 // keyTotals is what a test counts under a key and under its decoys.
@@ -74,6 +75,8 @@ type keyTotals struct {
 	law    tail.Law
 	own    total
 	decoys []total
+	// entangled says that words of different windows depend on each other.
+	entangled bool
 }
 
 // key makes every test under one key.
@@ -137,12 +140,13 @@ func (j *judgement) controls(ctx context.Context, k KeyPlan, mark *watermark.Wat
 	for _, name := range p.Controls {
 		rec := j.c.record(j.c.Controls[j.c.control(name)].Transcript).under(k.Name)
 		asked, stands := controlTests(tests, rec)
-		said, _, err := examine(ctx, k, mark, rec, asked, p.level(), &decoyPool{})
+		said, totals, err := examine(ctx, k, mark, rec, asked, p.level(), &decoyPool{})
 		if err != nil {
 			return fmt.Errorf("control %q: %w", name, err)
 		}
 		for i := range found {
 			f, s := &found[i], &said[stands[i]]
+			j.clean[[2]string{name, k.Name}] = append(j.clean[[2]string{name, k.Name}], totals[stands[i]])
 			f.convict(ControlFinding{Name: name, Test: s.Test, Scored: s.Scored, LogP: s.LogP}, p.level())
 		}
 	}

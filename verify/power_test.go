@@ -14,6 +14,7 @@ import (
 	"github.com/dyetrace/dyetrace/verify/collect"
 	"github.com/dyetrace/dyetrace/verify/evidence"
 	"github.com/dyetrace/dyetrace/watermark"
+	"github.com/dyetrace/dyetrace/watermark/transformers"
 )
 
 // Students of several strengths read texts under their key, and are found as often
@@ -307,6 +308,53 @@ func TestPoolsFind(t *testing.T) {
 	require.NotNil(t, pool.Decoys)
 	assert.InDelta(t, 1, pool.Decoys.Dispersion, 0.12)
 	assert.True(t, pool.Decoys.Diagnostic)
+}
+
+// A control that the single traces do not show, but their pool does, voids the pool; so
+// does a part that is void for another reason than being small.
+func TestPoolsAreVoid(t *testing.T) {
+	pool := func(change func(c *trialCase, student collect.Predictor)) *verify.Finding {
+		c, student := traces(t, 4711, 30, 40, 0.4)
+		c.Plan.Decoys = 1000
+		change(c, student)
+		return c.judgeReader(t, student).Finding("account", verify.R1)
+	}
+	control := func(of func(student collect.Predictor) collect.Predictor) func(c *trialCase, student collect.Predictor) {
+		return func(c *trialCase, student collect.Predictor) {
+			c.Plan.Controls = []string{"base"}
+			transcript, seal := c.collect(t, readerOf("base", of(student)))
+			c.Controls = []verify.Control{{Transcript: transcript, Seal: seal}}
+		}
+	}
+	f := pool(control(func(student collect.Predictor) collect.Predictor { return student }))
+	require.Len(t, f.Controls, 1)
+	assert.InEpsilon(t, f.LogP, f.Controls[0].LogP, 1e-9)
+	assert.Equal(t, f.Scored, f.Controls[0].Scored)
+	assert.Contains(t, fmt.Sprint(f.Void), "base, which never saw marked answers, shows the same: log10 p of R1")
+	assert.False(t, f.Rejected)
+	f = pool(control(func(collect.Predictor) collect.Predictor {
+		return &mind{own: plainSelf, reference: plainSelf, habit: habits[2].make(), certain: 0.8, rng: rand.New(rand.NewPCG(1, 39))}
+	}))
+	assert.Empty(t, f.Void)
+	assert.True(t, f.Rejected)
+	assert.Greater(t, f.Controls[0].LogP, math.Log(1e-3))
+	f = pool(func(c *trialCase, _ collect.Predictor) { c.Keys = c.Keys[1:] })
+	assert.Equal(t, []string{"its part under key trace 0 is void"}, f.Void)
+	assert.False(t, f.Rejected)
+	f = pool(func(c *trialCase, _ collect.Predictor) { // a key that everybody knows
+		mark, err := transformers.NewGreenList(transformers.GreenListConfig{HashingKey: transformers.NewHashingKey(15485863), VocabSize: smallWords})
+		require.NoError(t, err)
+		for i := range c.Keys {
+			m, err := transformers.NewGreenList(transformers.GreenListConfig{HashingKey: transformers.NewHashingKey(uint64(1000 + i)), VocabSize: smallWords})
+			require.NoError(t, err)
+			if i == 3 {
+				m = mark
+			}
+			c.Keys[i] = verify.Opened{Name: c.Keys[i].Name, Mark: m}
+			c.Plan.Keys[i] = verify.KeyPlan{Name: c.Keys[i].Name, Mark: m.ID(), KeyID: m.Info().KeyID, Kind: m.Info().Kind}
+		}
+	})
+	assert.Equal(t, []string{"its part under key trace 3 is void"}, f.Void)
 }
 
 // A tree of keys: a vendor, two cohorts, three accounts in each, every key with

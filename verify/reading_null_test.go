@@ -158,3 +158,63 @@ func TestTestsOfReadingAreCalibrated(t *testing.T) {
 		})
 	}
 }
+
+// The whole of it, from frames to corrected findings: a clean suspect writes and reads,
+// two keys are looked for by five tests each, and the least adjusted p-value of the family
+// is a p-value. What decoys would void could only raise it.
+func TestWholeProtocolHoldsItsRate(t *testing.T) {
+	runs := uint64(200)
+	if testing.Short() {
+		runs = 60
+	}
+	var least []float64
+	for i := range runs {
+		rng := rand.New(rand.NewPCG(i, 91))
+		vendor, other := newKey(t, 2*i), newKey(t, 2*i+1)
+		mark, otherMark := newMark(t, vendor, watermark.Gumbel{}, 2), newMark(t, other, watermark.Gumbel{}, 1)
+		c := newReadingCase(t, append(teacher.passages(t, mark, 2, 30, rng), teacher.passages(t, otherMark, 1, 30, rng)...))
+		var prompts []string
+		for range 5 {
+			prompts = append(prompts, text(teacher.plain(8, rng)...))
+		}
+		frame, err := collect.NewFrame(prompts)
+		require.NoError(t, err)
+		c.Frames.Prompts, c.Tokenizer, c.Plan.Tokenizer = frame, tokenizer, tokenizer.TokenizerID
+		c.Plan.Frame = verify.FramePlan{Digest: frame.Digest(), Size: frame.Len(), Ask: 4}
+		c.key(t, "vendor", mark, vendor)
+		c.key(t, "other", otherMark, other)
+		c.Plan.Tests = []verify.Test{{Name: verify.G1}, {Name: verify.G2, First: 20}, {Name: verify.R1, First: 20}, {Name: verify.R2, Stop: true}, {Name: verify.R4}}
+		c.Plan.Alpha, c.Plan.Reading.Top, c.Plan.Reading.Reference, c.Plan.Reading.Age = 0.2, 4, "base", "released before"
+		c.serve(teacher.marked(t, mark, nil, 60, i), teacher.marked(t, otherMark, nil, 60, i+1))
+		h := habits[i%uint64(len(habits))]
+		suspect := &mind{own: plainSelf, reference: earlier, habit: h.make(), certain: 0.8, rng: rng}
+		access := readerOf("s", suspect)
+		access.Text, access.Reference = answerer{suspect}, tongueReference{earlier}
+		c.Transcript, c.Seal = c.collect(t, access)
+		r, err := verify.Judge(context.Background(), c.Case)
+		require.NoError(t, err)
+		require.Len(t, r.Findings, 10)
+		var logP []float64
+		for _, f := range r.Findings {
+			require.Positive(t, f.Scored, f.Test)
+			logP = append(logP, f.LogP)
+		}
+		decisions, err := c.Plan.Family().Holm(logP)
+		require.NoError(t, err)
+		p := 0.0
+		for _, d := range decisions {
+			p = min(p, d.LogP)
+		}
+		least = append(least, p)
+	}
+	superUniform(t, "the least adjusted p-value of a plan", least)
+}
+
+// An answerer writes as the mind would, after the prompt, and repeats the prompt's end.
+type answerer struct{ *mind }
+
+func (a answerer) Answer(_ context.Context, prompt string) (collect.Answer, error) {
+	asked := encode(prompt)
+	said := a.own.talk(30, asked[len(asked)-1], plainly(a.rng), func(token) {})
+	return collect.Answer{Text: text(append(said, asked...)...)}, nil
+}
