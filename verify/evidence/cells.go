@@ -74,7 +74,8 @@ const maxOptions = 1 << 16
 
 // NewCells returns the law of cells. Cells may be none, and gains of a cell may be all
 // the same: such cells say nothing. An error names a law that does not sum to 2³²,
-// or a gain that is missing, not finite, or beyond 1e60. Nothing is kept of the slices.
+// or a gain that is missing, not finite, beyond 1e60, or within 1e-60 of another and not the
+// same. Nothing is kept of the slices.
 func NewCells(cells []Cell) (*Cells, error) {
 	c := &Cells{cells: make([][]float64, len(cells))}
 	var most, least, size, variance, fourth total
@@ -87,6 +88,9 @@ func NewCells(cells []Cell) (*Cells, error) {
 		last := len(u.h) - 1
 		if last < 1 {
 			continue
+		}
+		if u.spread() < 1/largest {
+			return nil, fmt.Errorf("evidence: gains differ by %v, want 0 or at least %v, in cell %d", u.spread(), 1/largest, i)
 		}
 		c.units = append(c.units, u)
 		c.draws = append(c.draws, newDrawn(u))

@@ -284,7 +284,15 @@ func TestTailsNextToTheMean(t *testing.T) {
 	require.True(t, ok)
 	assert.Less(t, exact, math.Log(0.49), "the law leans")
 	assert.InDelta(t, exact, law.Tails(x).Approx, 0.01)
-	assert.InEpsilon(t, 1e-12*law.Variance()/2, law.Cumulant(1e-6), 1e-4)
+	assert.InEpsilon(t, 1e-16*law.Variance()/2, law.Cumulant(1e-8), 1e-4)
+
+	// No approximation is below the least p that there is, or above the bound.
+	one := newCells(t, []evidence.Cell{{Law: fairLaw, Gains: []float64{0, 2}}})
+	assert.Equal(t, -math.Ln2, one.Tails(0.01).Approx)
+	for x := 0.0; x < 2; x += 0.05 {
+		got := law.Tails(x * 10)
+		assert.LessOrEqual(t, got.Approx, got.Bound)
+	}
 }
 
 // TestFairCellsAreSignFlips: two-way fair cells have the tails of package tail.
@@ -424,6 +432,43 @@ func sixOfTen(source *rand.ChaCha8, rows int) (count float64) {
 	return count
 }
 
+// TestCellsAtTheEdges: gains of all sizes at once, options that one key in 2³² gets, and sums next to
+// the largest: no NaN, and every bound above the exact tail.
+func TestCellsAtTheEdges(t *testing.T) {
+	rng := rand.New(rand.NewPCG(70, 1))
+	for run := range 300 {
+		cells := make([]evidence.Cell, 1+rng.IntN(8))
+		for i := range cells {
+			size := math.Pow(10, 100*rng.Float64()-50)
+			if run%2 == 0 {
+				size = 1
+			}
+			law := [][]uint32{fairLaw, {1<<32 - 1, 1}, {1, 1<<32 - 1}, {1, 1<<32 - 2, 1}}[rng.IntN(4)]
+			gains := []float64{size * rng.NormFloat64(), size * rng.NormFloat64(), size}[:len(law)]
+			cells[i] = evidence.Cell{Law: law, Gains: gains}
+		}
+		law := newCells(t, cells)
+		options := make([]int, len(cells))
+		for i, c := range cells {
+			options[i] = rng.IntN(len(c.Law))
+		}
+		sum, err := law.Sum(options)
+		require.NoError(t, err)
+		for _, x := range []float64{sum, 0.999999 * sum, 1e-9 * sum, 3 * math.Sqrt(law.Variance()), math.SmallestNonzeroFloat64, math.MaxFloat64} {
+			exact, ok := law.Exact(x)
+			require.True(t, ok)
+			tails := law.Tails(x)
+			for name, p := range map[string]float64{"bound": tails.Bound, "approx": tails.Approx, "closed": law.Closed(x), "exact": exact} {
+				assert.LessOrEqual(t, p, 0.0, "%s of %v at %v", name, cells, x)
+			}
+			slack := 1e-8 * (1 + math.Abs(exact))
+			assert.GreaterOrEqual(t, tails.Bound, exact-slack, "%v at %v", cells, x)
+			assert.GreaterOrEqual(t, law.Closed(x), exact-slack, "%v at %v", cells, x)
+			assert.False(t, math.IsNaN(law.LogE(x)))
+		}
+	}
+}
+
 // TestCellsWithoutEvidence: nothing above 0, nothing that says anything, nothing at all.
 func TestCellsWithoutEvidence(t *testing.T) {
 	rng := rand.New(rand.NewPCG(66, 1))
@@ -471,6 +516,8 @@ func TestCellsRefuse(t *testing.T) {
 			assert.Contains(t, err.Error()+" want at", "cell 1")
 		}
 	}
+	_, err := evidence.NewCells([]evidence.Cell{{Law: fairLaw, Gains: []float64{0, 1e-61}}})
+	assert.ErrorContains(t, err, "gains differ by 1e-61")
 	law := newCells(t, []evidence.Cell{{Law: []uint32{0, 1 << 31, 1 << 31}, Gains: []float64{1, 2, 3}}})
 	for want, options := range map[string][]int{
 		"there are 2 options": {1, 1}, "cell 0 is 3, want 0 to 2": {3}, "cell 0 is -1": {-1}, "probability 0": {0},
@@ -478,7 +525,7 @@ func TestCellsRefuse(t *testing.T) {
 		_, err := law.Sum(options)
 		assert.ErrorContains(t, err, want)
 	}
-	_, err := law.Decoys(nil)
+	_, err = law.Decoys(nil)
 	assert.ErrorContains(t, err, "no decoys")
 	many := newCells(t, randomCells(rand.New(rand.NewPCG(1, 1)), 20, 2))
 	_, err = many.Decoys([]float64{1, math.NaN()})
@@ -560,6 +607,9 @@ func TestDecoysOfCells(t *testing.T) {
 		assert.False(t, c.Void, "%v", c.Reasons())
 		assert.Less(t, c.DispersionLimit, 1.06)
 		assert.Greater(t, c.DispersionLimit, 1.0)
+		if len(cells) == 8 && cells[0].Gains[1] == 1 {
+			assert.InDelta(t, 1./256, d.Level, 1e-12, "all of eight: seven are too common")
+		}
 		for j := range sums {
 			sums[j] *= 1.12
 		}

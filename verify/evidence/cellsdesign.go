@@ -23,7 +23,7 @@ type CellsDesign struct {
 	// for no reference. Two or three times Uses buys most of what it can.
 	Reference int
 	// Polarisation of natural shares. 0 stands for 2: in the mean over units the rarer form
-	// then has a fifth of the uses.
+	// then has 22 % of the uses.
 	Polarisation float64
 	// Drift between reference and suspect without the key, in logits. 0 stands for none.
 	Drift float64
