@@ -59,7 +59,8 @@ import (
 //
 // SPEC and SECRET are files of package marks without their newline, or what else
 // makes a mark again; SPEC is missing for a key of no mark. HEX is the nonce of the
-// key's commitment, and is missing where there is none. Lines outside of parts have at most 65,536 bytes, names 1,024.
+// key's commitment, and is missing where there is none. Lines outside of parts have
+// at most 65,536 bytes, names 1,024. The example of [Bundle.WriteTo] prints a file.
 // Digests are BLAKE3 in derive-key mode, context "dyetrace 2026-11-25 verify X/1",
 // with X and the material:
 //

@@ -30,6 +30,9 @@ func TestBundleEveryByteCounts(t *testing.T) {
 	require.Empty(t, failed(v))
 	rng := rand.New(rand.NewPCG(1, 1))
 	for i := range data {
+		if testing.Short() && rng.IntN(10) > 0 {
+			continue
+		}
 		for _, bits := range []byte{1 << rng.IntN(8), byte(1 + rng.IntN(255))} {
 			v, err := verdict(t, flip(data, i, bits), verify.Recompute{})
 			if err == nil && len(failed(v)) == 0 {
@@ -44,7 +47,11 @@ func TestBundleRandomBytesCount(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(2, 2))
 	for _, data := range [][]byte{file(t, textCase(t, 1000).bundle(t)), file(t, readingCase(t, 40, 1000).bundle(t))} {
-		for range 1000 {
+		n := 1000
+		if testing.Short() {
+			n = 50
+		}
+		for range n {
 			i, bits := someByte(rng, len(data))
 			v, err := verdict(t, flip(data, i, bits), verify.Recompute{})
 			if err == nil && len(failed(v)) == 0 {
@@ -67,7 +74,7 @@ func TestBundleMendedBytesCount(t *testing.T) {
 				continue
 			}
 			for at := range len(p.data) {
-				if n > 0 && rng.IntN(len(p.data)) >= 30 || n == 0 && rng.IntN(3) > 0 {
+				if n > 0 && rng.IntN(len(p.data)) >= 30 || n == 0 && rng.IntN(3) > 0 || testing.Short() && rng.IntN(10) > 0 {
 					continue
 				}
 				raw.parts[k].data = flip(p.data, at, 1<<rng.IntN(7))
@@ -106,8 +113,7 @@ func changed(t *testing.T, change func(m map[string]any)) func([]byte) []byte {
 // file; and what is checked in spite of it.
 func TestBundleAttacks(t *testing.T) {
 	t.Parallel()
-	c := textCase(t, 1000)
-	raw := dissect(t, file(t, c.bundle(t)))
+	raw := dissect(t, file(t, textCase(t, 0).bundle(t)))
 	other := newKey(t, 77)
 	for name, a := range map[string]struct {
 		kind    string
