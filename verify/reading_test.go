@@ -15,6 +15,7 @@ import (
 	"github.com/dyetrace/dyetrace/verify"
 	"github.com/dyetrace/dyetrace/verify/collect"
 	"github.com/dyetrace/dyetrace/watermark"
+	"github.com/dyetrace/dyetrace/watermark/synthid"
 	"github.com/dyetrace/dyetrace/watermark/transformers"
 	"github.com/dyetrace/dyetrace/watermark/vllm"
 )
@@ -634,5 +635,22 @@ func TestDecoysOfSparseTestsStandUp(t *testing.T) {
 			}
 			assert.Equal(t, want, f.Tail)
 		}
+	}
+}
+
+// Where words of different windows depend on each other the sum has its law as a whole,
+// but is no product of bets: its e-value is made of its p-value, ½/√p.
+func TestEValueOfEntangledWords(t *testing.T) {
+	config, err := synthid.ParseConfig(synthid.Table, []byte(`{"ngram_len": 3, "keys": [8130922711, -470012533, 3377215, 99120045531]}`))
+	require.NoError(t, err)
+	mark, err := synthid.New(config)
+	require.NoError(t, err)
+	require.True(t, mark.Entangled())
+	rec := &verify.Record{Texts: []watermark.Text{{Tokens: teacher.marked(t, mark, nil, 300, 5)}}}
+	for _, test := range []verify.Test{{Name: verify.G1}, {Name: verify.G1, Fresh: true}} {
+		f := one(t, mark, test, rec)
+		assert.Less(t, f.LogP, -1.0)
+		assert.Equal(t, f.LogTail, f.LogP)
+		assert.InDelta(t, math.Log(0.5)-f.LogP/2, f.LogE, 1e-8)
 	}
 }

@@ -114,6 +114,9 @@ func (t *trial) fillSum(f *Finding, got *total) error {
 	if !ok && l.kind == Exact {
 		f.LogP = f.LogTail
 	}
+	if !ok {
+		f.LogE = logEOfP(f.LogP)
+	}
 	c, ok := evidence.Critical(l.counted, l.among, t.level)
 	if !ok {
 		f.tooLittle(fmt.Sprintf("%d scored tokens cannot reach the level 10^%.2f", n, t.level/math.Ln10))
@@ -145,15 +148,18 @@ func (t *trial) fillWeighted(f *Finding, got *total, terms []float64) error {
 	return err
 }
 
-// fillSparse fills in higher criticism. Its e-value is made of its p-value: ½ p^(−½)
-// (Vovk and Wang 2021, equation 1 with κ = ½).
+// logEOfP makes an e-value of a p-value: ½ p^(−½) (Vovk and Wang 2021, equation 1 with
+// κ = ½).
+func logEOfP(logP float64) float64 { return math.Log(0.5) - 0.5*logP }
+
+// fillSparse fills in higher criticism, whose e-value is made of its p-value.
 func (t *trial) fillSparse(f *Finding) {
 	f.LogTail, f.Tail = t.null.tail(f.Statistic), Exact
 	f.LogP = f.LogTail
 	if t.of.test.First > f.Scored {
 		f.Tail = Bound
 	}
-	f.LogE = math.Log(0.5) - 0.5*f.LogP
+	f.LogE = logEOfP(f.LogP)
 }
 
 // calibrate writes the decoys into f.
