@@ -532,7 +532,6 @@ func TestExaminationRefuses(t *testing.T) {
 		"verify: test R1 is fresh":                                           func(e *verify.Examination) { e.Tests[0].Fresh = true },
 		"verify: test G1 looks at served windows":                            func(e *verify.Examination) { e.Tests[0] = verify.Test{Name: verify.G1, Served: true} },
 		"verify: test R1 counts the first -1 scores":                         func(e *verify.Examination) { e.Tests[0].First = -1 },
-		"verify: test G1 counts the first 5 scores, want 0":                  func(e *verify.Examination) { e.Tests[0] = verify.Test{Name: verify.G1, First: 5} },
 		"verify: test R3 is sparse":                                          func(e *verify.Examination) { e.Tests[0] = verify.Test{Name: verify.R3, Sparse: true} },
 		"verify: sparse test R1 counts all scores, want the first N of them": func(e *verify.Examination) { e.Tests[0].Sparse = true },
 		"verify: test G1 stops early":                                        func(e *verify.Examination) { e.Tests[0] = verify.Test{Name: verify.G1, Stop: true} },
