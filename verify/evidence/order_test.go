@@ -143,6 +143,9 @@ func TestDistancesAreExact(t *testing.T) {
 func TestOrdersOfKeys(t *testing.T) {
 	law := newOrders(t, []int{3, 4})
 	said := [][]int{{2, 0, 1}, {1, 3, 0, 2}}
+	k, d, err := law.Compare(said, said)
+	require.NoError(t, err)
+	assert.Equal(t, []int{2, 0}, []int{k, d})
 	distances, matched, e := map[int]float64{}, map[int]float64{}, 0.0
 	for a := range uint64(6) {
 		for b := range uint64(24) {
@@ -166,6 +169,39 @@ func TestOrdersOfKeys(t *testing.T) {
 	assert.InDelta(t, math.Log((matched[1]+matched[2])/144), law.LogTailMatches(1), 1e-12)
 	assert.InDelta(t, -math.Log(144), law.LogTailMatches(2), 1e-12)
 	assert.Equal(t, 2, law.Len())
+}
+
+func TestKendallDistance(t *testing.T) {
+	for _, c := range []struct {
+		a, b     []int
+		distance int
+	}{
+		{[]int{0, 1, 2, 3}, []int{0, 1, 2, 3}, 0},
+		{[]int{0, 1, 2, 3}, []int{3, 2, 1, 0}, 6},
+		{[]int{2, 0, 1}, []int{2, 1, 0}, 1},
+		{[]int{1, 2, 0}, []int{0, 1, 2}, 2},
+	} {
+		for _, pair := range [][2][]int{{c.a, c.b}, {c.b, c.a}} {
+			d, err := evidence.KendallDistance(pair[0], pair[1])
+			require.NoError(t, err)
+			assert.Equal(t, c.distance, d)
+		}
+	}
+}
+
+func TestConsensus(t *testing.T) {
+	for _, c := range []struct {
+		answers [][]int
+		order   []int
+	}{
+		{[][]int{{2, 0, 1}}, []int{2, 0, 1}},
+		{[][]int{{2, 0, 1}, {2, 1, 0}, {0, 2, 1}}, []int{2, 0, 1}},
+		{[][]int{{2, 1, 0}, {0, 1, 2}}, []int{0, 1, 2}}, // a tie of all
+	} {
+		order, err := evidence.Consensus(c.answers)
+		require.NoError(t, err)
+		assert.Equal(t, c.order, order)
+	}
 }
 
 // TestOrdersAreSuperUniform: suspects that never change an order, or follow a taste, or ask
