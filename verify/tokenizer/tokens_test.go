@@ -131,4 +131,9 @@ func TestStableAcrossChanges(t *testing.T) {
 	assert.Equal(t, []tokenizer.Token{{0, -1}, {1, -1}, {2, -1}, {0, -1}, {1, -1}, {5, 4}, {4, 5}}, tok.Tokens(text))
 	assert.Equal(t, []bool{true, false, false, false, false, false, true, true}, tok.Stable(text))
 	checkStable(t, tok, text)
+	_, ok := tok.Following("\u0958", "!")
+	assert.False(t, ok)
+	id, ok := tok.Following("\u0958!", "!")
+	assert.True(t, ok)
+	assert.EqualValues(t, 4, id)
 }
