@@ -188,3 +188,18 @@ func TestFollowingInCharacter(t *testing.T) {
 	assert.True(t, ok)
 	assert.EqualValues(t, 6, id)
 }
+
+// TestFollowingSingleWord has an added token that is none where a digit is before
+// it, however far a look back would go.
+func TestFollowingSingleWord(t *testing.T) {
+	file := strings.NewReplacer(`"Ġ": 3`, `"1": 3`, `"content": "<s>", "single_word": false`, `"content": "cb", "single_word": true`).Replace(little)
+	tok, err := tokenizer.Parse([]byte(file))
+	require.NoError(t, err)
+	require.Equal(t, []int32{5}, tok.Encode("cb"))
+	require.Equal(t, []int32{3, 2, 1}, tok.Encode("1cb"))
+	id, ok := tok.Following("1c", "b")
+	assert.True(t, ok)
+	assert.EqualValues(t, 1, id)
+	_, ok = tok.Following("c", "b")
+	assert.False(t, ok)
+}
