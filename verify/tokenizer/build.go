@@ -138,6 +138,9 @@ func (f *fileModel) build(t *Tokenizer, added []AddedToken) error {
 		}
 	}
 	for _, a := range added {
+		if used[a.ID] && names[a.ID] != a.Content {
+			return fmt.Errorf("added token %q has id %d, which is that of %q of the vocab", a.Content, a.ID, names[a.ID])
+		}
 		if !used[a.ID] {
 			used[a.ID], pieces[a.ID] = true, a.Content
 		}

@@ -27,8 +27,8 @@
 // letter, a number nor white space, and nothing composes with it. Decode gives
 // the same bytes back. A program that wants U+FFFD instead puts it there first.
 //
-// The library's regular expressions give up after some ten million steps; this
-// package does not.
+// The library's regular expressions give up after ten million steps, which twelve
+// million spaces in a row take; this package does not.
 //
 // # What is refused
 //
@@ -41,6 +41,23 @@
 //
 // SentencePiece models (Llama 2, Gemma), Unigram and WordPiece are not byte-level
 // and are refused.
+//
+// # Two vocabularies
+//
+// A suspect with another vocabulary reads the marked model's text as its own
+// tokens. Its prediction can be scored with the marked model's vocabulary where
+// [Align] says that both tokenisations have a boundary, and where the predicted
+// bytes are one token of that vocabulary ([Tokenizer.Single]). What it is fed before
+// that place must not depend on what comes after: [Tokenizer.Stable] says where the
+// tokens of the whole text will do. The marked model's own tokens are the logged
+// ones ([Tokenizer.Ends]), never text that was encoded again.
+//
+// # Speed
+//
+// There is no cache of words: a tokenizer is as fast at first as later, holds the
+// same memory whatever it has read, and needs no lock. Nearly every word of prose
+// is one look-up in a table of the tokens that a word becomes; what is not found is
+// merged, in time n log n of its bytes. BenchmarkEncode has the figures.
 //
 // # What is not here
 //

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strconv"
 	"unicode/utf8"
 )
@@ -198,7 +197,7 @@ type fileToken struct {
 // file that says otherwise.
 func (m *fileModel) added(list []fileToken) ([]AddedToken, error) {
 	var out []AddedToken
-	var seen = map[string]bool{}
+	seen, ids := map[string]bool{}, map[int64]bool{}
 	last := int64(-1)
 	size := int64(len(m.Vocab))
 	for i, f := range list {
@@ -234,14 +233,13 @@ func (m *fileModel) added(list []fileToken) ([]AddedToken, error) {
 		if want > maxID {
 			return nil, fmt.Errorf("added token %d, %q, has id %d, want 0 to %d", i, a.Content, want, maxID)
 		}
+		if ids[want] {
+			return nil, fmt.Errorf("added token %d, %q, has the id %d of another", i, a.Content, want)
+		}
+		ids[want] = true
 		last = max(last, want)
 		a.ID = int32(want)
 		out = append(out, a)
-	}
-	if i := slices.IndexFunc(out, func(a AddedToken) bool {
-		return slices.ContainsFunc(out, func(b AddedToken) bool { return a.ID == b.ID && a.Content != b.Content })
-	}); i >= 0 {
-		return nil, fmt.Errorf("added token %d, %q, has the id %d of another", i, out[i].Content, out[i].ID)
 	}
 	return out, nil
 }

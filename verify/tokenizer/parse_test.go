@@ -157,6 +157,8 @@ func TestRefuses(t *testing.T) {
 		{`"content": "<s>"`, `"content": ""`, `added token 0 is empty`},
 		{`"lstrip": false, `, ``, `added token 0 has no field lstrip`},
 		{`"special": true}]`, `"special": true}, {"id": 5, "content": "<s>", ` + flags + `]`, `added token 1, "<s>", occurs twice`},
+		{`"ab": 4}`, `"ab": 5}`, `added token "<s>" has id 5, which is that of "ab" of the vocab`},
+		{`"special": true}],`, `"special": true}, {"id": 4, "content": "ab", ` + flags + `, {"id": 4, "content": "<t>", ` + flags + `],`, `added token 2, "<t>", has id 4, want 6, the id that the library gives it`},
 		{`"special": true}]`, `"special": true, "speical": true}]`, `this is no tokenizer.json: json: unknown field "speical"`},
 		{`"Ġ": 3`, `"\ud83d": 3`, `half a surrogate pair, \ud83d`},
 		{`"Ġ": 3`, `"\ude00\ud83d": 3`, `half a surrogate pair, \ude00`},
@@ -169,6 +171,15 @@ func TestRefuses(t *testing.T) {
 			assert.True(t, strings.HasPrefix(err.Error(), "tokenizer: "), err)
 		}
 	}
+}
+
+// TestSharedIDs has ids with a gap, which the library fills with added tokens until
+// it meets a token of the vocabulary.
+func TestSharedIDs(t *testing.T) {
+	const flags = `"single_word": false, "lstrip": false, "rstrip": false, "normalized": false, "special": true}`
+	file := strings.NewReplacer(`"ab": 4}`, `"ab": 6}`, `"special": true}],`, `"special": true}, {"id": 6, "content": "<t>", `+flags+`, {"id": 6, "content": "ab", `+flags+`],`).Replace(little)
+	_, err := tokenizer.Parse([]byte(file))
+	assert.EqualError(t, err, `tokenizer: added token 2, "ab", has the id 6 of another`)
 }
 
 func TestForeignFiles(t *testing.T) {
