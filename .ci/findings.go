@@ -1,9 +1,10 @@
 //go:build ignore
 
 // Command findings reads what the quickstart prints with -json and checks how
-// the story must end: marks are found in the two students of served answers and
-// not in the control, nor under the key of an epoch in which nothing was served.
-// The README's table must have the same figures.
+// the story must end: marks or canaries are found in the three students of served
+// answers and not in the control, nor under keys of an epoch in which nothing was
+// served.
+// The README's tables, of all but served, must have the same figures.
 package main
 
 import (
@@ -22,6 +23,7 @@ type finding struct {
 	Log10P   *float64 `json:"log10_p"`
 	Rejected *bool    `json:"rejected"`
 	Wrong    *finding `json:"wrong_epoch"`
+	Other    *finding `json:"wrong_canaries"`
 }
 
 // complete reports whether the finding has all its figures.
@@ -57,24 +59,28 @@ func check(r io.Reader) error {
 			return err
 		}
 		findings := []finding{f}
-		if f.Wrong != nil {
-			findings = append(findings, *f.Wrong)
+		for _, negative := range []*finding{f.Wrong, f.Other} {
+			if negative != nil {
+				findings = append(findings, *negative)
+			}
 		}
 		for _, f := range findings {
 			if !f.complete() {
 				return fmt.Errorf("finding of %q, layer %q, lacks a figure", f.Suspect, f.Layer)
 			}
-			fmt.Printf("%-8s %-12s %8d scored  log10 p %8.2f  rejected %t\n", f.Suspect, f.Layer, f.Scored, *f.Log10P, *f.Rejected)
-			if !regexp.MustCompile(f.row()).Match(readme) {
+			fmt.Printf("%-11s %-14s %8d scored  log10 p %8.2f  rejected %t\n", f.Suspect, f.Layer, f.Scored, *f.Log10P, *f.Rejected)
+			if f.Suspect != "served" && !regexp.MustCompile(f.row()).Match(readme) {
 				return fmt.Errorf("README.md has no line that matches %q", f.row())
 			}
 		}
 		rejected[f.Suspect] = rejected[f.Suspect] || *f.Rejected
-		if f.Wrong != nil && *f.Wrong.Rejected {
-			return fmt.Errorf("the wrong epoch is found in %s", f.Suspect)
+		for _, negative := range findings[1:] {
+			if *negative.Rejected {
+				return fmt.Errorf("%s is found in %s", negative.Layer, f.Suspect)
+			}
 		}
 	}
-	for suspect, want := range map[string]bool{"served": true, "diluted": true, "control": false} {
+	for suspect, want := range map[string]bool{"served": true, "diluted": true, "paraphrased": true, "control": false} {
 		got, found := rejected[suspect]
 		if !found {
 			return fmt.Errorf("no finding of %q", suspect)

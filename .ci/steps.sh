@@ -86,7 +86,7 @@ run_386() {
 	linux/amd64 | linux/386) ;;
 	*) skip "this machine does not run linux/386"; return ;;
 	esac
-	run env GOARCH=386 go test -short ./watermark/... ./verify/...
+	run env GOARCH=386 go test -short ./watermark/... ./canary/... ./verify/...
 }
 
 # generated runs every committed generator and compares. A generator is a main

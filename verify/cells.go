@@ -1,13 +1,16 @@
 package verify
 
 import (
-	"bytes"
+	"bufio"
 	"cmp"
 	"context"
 	"encoding/binary"
 	"fmt"
+	"io"
 	"math"
 	"slices"
+
+	"github.com/zeebo/blake3"
 
 	"github.com/dyetrace/dyetrace/canary"
 	"github.com/dyetrace/dyetrace/verify/collect"
@@ -51,7 +54,9 @@ type treeTest struct {
 	units []canary.Unit
 	cells []evidence.Cell
 	law   *evidence.Cells
-	uses  []int // of each unit
+	votes []evidence.Pick // of Picks
+	picks *evidence.Picks // of Picks, else nil
+	uses  []int           // of each unit
 	base  [][]float64
 	share [][]float64
 }
@@ -111,12 +116,9 @@ func (j *judgement) fillTree(f *Finding, t *treeTest, key keys.Key) error {
 		return err
 	}
 	level := j.c.Plan.level()
-	f.Statistic, f.LogP, f.LogE = sum, t.law.LogTail(sum), t.law.LogE(sum)
-	f.LogTail = f.LogP
-	if _, exact := t.law.Exact(sum); exact && sum > 0 {
-		f.Tail = Exact
-	} else {
-		f.LogTail = min(0, t.law.Tails(sum).Approx)
+	f.Statistic, f.LogE = sum, t.law.LogE(sum)
+	if err := t.tail(f, sum, key); err != nil {
+		return err
 	}
 	root := math.Sqrt(float64(f.Scored))
 	f.Effect = evidence.StandardEffect(t.law.Standard(sum), f.Scored)
@@ -135,24 +137,52 @@ func (j *judgement) fillTree(f *Finding, t *treeTest, key keys.Key) error {
 	return j.decoyTrees(f, t, sum)
 }
 
-// decoyTrees writes what decoy keys of the tree say into f.
+// tail writes the p-value: exact where it can be had.
+func (t *treeTest) tail(f *Finding, sum float64, key keys.Key) error {
+	if t.picks != nil { // matches are Poisson-binomial
+		options, err := t.options(key)
+		if err != nil {
+			return err
+		}
+		matches, err := t.picks.Matches(options)
+		if err != nil {
+			return fmt.Errorf("verify: %w", err)
+		}
+		f.LogP, f.Tail = t.picks.LogTail(matches), Exact
+		f.LogTail = f.LogP
+		return nil
+	}
+	f.LogP = t.law.LogTail(sum)
+	f.LogTail = f.LogP
+	if _, exact := t.law.Exact(sum); exact && sum > 0 {
+		f.Tail = Exact
+	} else {
+		f.LogTail = min(0, t.law.Tails(sum).Approx)
+	}
+	return nil
+}
+
+// decoyTrees writes what decoy keys of the tree say into f: each draws every unit's
+// option anew, from its law.
 func (j *judgement) decoyTrees(f *Finding, t *treeTest, sum float64) error {
 	n := j.c.Plan.Decoys
 	if n == 0 {
 		f.Void = append(f.Void, uncalibrated)
 		return nil
 	}
-	sums := make([]float64, n)
+	h := blake3.NewDeriveKey(canaryDecoys)
+	h.Write(j.c.Seal.Digest[:])
+	words := bufio.NewReader(h.Digest())
+	sums, options := make([]float64, n), make([]int, len(t.cells))
 	for i := range sums {
-		var b [8]byte
-		binary.LittleEndian.PutUint64(b[:], uint64(i))
-		secret := canon.Sum(canaryDecoys, j.c.Seal.Digest[:], b[:])
-		decoy, err := keys.New(bytes.NewReader(secret[:]))
-		if err != nil {
-			return fmt.Errorf("verify: %w", err)
+		for u, cell := range t.cells {
+			var b [4]byte
+			_, _ = io.ReadFull(words, b[:]) // the stream does not end
+			options[u] = optionOf(cell.Law, binary.LittleEndian.Uint32(b[:]))
 		}
-		if sums[i], err = t.sum(decoy); err != nil {
-			return err
+		var err error
+		if sums[i], err = t.law.Sum(options); err != nil {
+			return fmt.Errorf("verify: %w", err)
 		}
 	}
 	d, err := t.law.Decoys(sums)
@@ -162,6 +192,18 @@ func (j *judgement) decoyTrees(f *Finding, t *treeTest, sum float64) error {
 	}
 	f.calibrated(d, sums, sum, false, func(c evidence.Calibration) float64 { return t.law.Sensitivity(c, sum).Bound })
 	return nil
+}
+
+// optionOf returns the option at a 32-bit word of the inverse distribution function of
+// a law.
+func optionOf(law []uint32, word uint32) int {
+	sum := uint64(0)
+	for o, p := range law {
+		if sum += uint64(p); uint64(word) < sum {
+			return o
+		}
+	}
+	return len(law) - 1
 }
 
 // treeTest counts what a test of a tree looks at in a transcript, and returns it with
@@ -199,6 +241,11 @@ func (c *Case) treeTest(t *collect.Transcript, tree string, test Test) (*treeTes
 	if out.law, err = evidence.NewCells(out.cells); err != nil {
 		return nil, 0, fmt.Errorf("verify: %w", err)
 	}
+	if test.Name == Picks {
+		if out.picks, err = evidence.NewPicks(out.votes); err != nil {
+			return nil, 0, fmt.Errorf("verify: %w", err)
+		}
+	}
 	return out, answers, nil
 }
 
@@ -222,6 +269,9 @@ func (t *treeTest) add(test Test, u canary.Count, base []canary.Count, reference
 	if !ok {
 		return nil
 	}
+	if test.Name == Picks {
+		t.votes = append(t.votes, evidence.Pick{Law: u.Law, Votes: u.Options})
+	}
 	t.units = append(t.units, u.Unit)
 	t.cells = append(t.cells, evidence.Cell{Law: u.Law, Gains: gains})
 	t.uses = append(t.uses, u.N())
@@ -235,38 +285,28 @@ func (t *treeTest) gains(test Test, u canary.Count, base []int) ([]float64, bool
 	switch test.Name {
 	case Picks: // one vote an item, however often it was asked
 		gains := make([]float64, len(u.Options))
-		gains[plurality(u.Options)] = 1
-		return gains, u.N() > 0, nil
+		vote, ok := evidence.Plurality(u.Options)
+		if ok {
+			gains[vote] = 1
+		}
+		return gains, ok, nil
 	case Cohort:
-		return tardos(u.Options, u.Law), u.N() > 0, nil
+		return tardos(u.Options, base, u.Law), u.N() >= evidence.LeastUses, nil
 	}
 	return evidence.Gains(u.Options, base)
 }
 
-// plurality returns the option with most votes, the first of several.
-func plurality(votes []int) int {
-	best := 0
-	for o, n := range votes {
-		if n > votes[best] {
-			best = o
-		}
+// tardos returns the symmetric score of each symbol of a code word: by how much more
+// than the reference the suspect leans to it, the more the rarer it is (B. Škorić, S.
+// Katzenbeisser, M. Celik 2008, equations 13 and 14, less a constant).
+func tardos(options, base []int, law []uint32) []float64 {
+	out := shares(options)
+	for o, x := range shares(base) {
+		out[o] -= x
 	}
-	return best
-}
-
-// tardos returns the symmetric score of each symbol of a code word where the suspect
-// shows y, of probability p under the law that code words are drawn from:
-// √((1−p)/p) for y and −√(p/(1−p)) for any other (B. Škorić, S. Katzenbeisser, M. Celik
-// 2008, equation 3).
-func tardos(options []int, law []uint32) []float64 {
-	y := plurality(options)
-	p := float64(law[y]) * 0x1p-32
-	out := make([]float64, len(options))
 	for o := range out {
-		out[o] = -math.Sqrt(p / (1 - p))
-		if o == y {
-			out[o] = math.Sqrt((1 - p) / p)
-		}
+		p := float64(law[o]) * 0x1p-32
+		out[o] /= math.Sqrt(p * (1 - p))
 	}
 	return out
 }

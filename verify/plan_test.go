@@ -66,7 +66,6 @@ func TestPlanRefuses(t *testing.T) {
 		"verify: plan has 0 tests, want at least 1":                                                                                    func(p *verify.Plan) { p.Tests = nil },
 		`verify: test is "R7", want "G1", "G2", "R1", "R2", "R3", "R4" or "R4h", or of canaries "cells", "picks", "order" or "cohort"`: func(p *verify.Plan) { p.Tests[0].Name = "R7" },
 		"verify: test G2 is in the plan twice":                                                                                         func(p *verify.Plan) { p.Tests[0] = p.Tests[1] },
-		"verify: test G1 counts the first 5 scores, want 0: it is exact for any number":                                                func(p *verify.Plan) { p.Tests[0].First = 5 },
 		"verify: test G2 counts the first -5 scores, want 0 to 1000000000":                                                             func(p *verify.Plan) { p.Tests[1].First = -5 },
 		"want some exactly if a test goes by them":                                                                                     func(p *verify.Plan) { p.Served = verify.ServedPlan{} },
 		"verify: plan names 10 served answers with digest":                                                                             func(p *verify.Plan) { p.Tests = p.Tests[:1] },

@@ -9,8 +9,8 @@ import (
 
 // A line is a finding about a suspect, for programs.
 type line struct {
-	Suspect         string   `json:"suspect"` // served, diluted, control
-	Layer           string   `json:"layer"`   // vendor, epoch
+	Suspect         string   `json:"suspect"` // served, diluted, paraphrased, control
+	Layer           string   `json:"layer"`   // vendor, epoch, canaries, both
 	Test            string   `json:"test"`
 	NRaw            int      `json:"n_raw"`
 	NScored         int      `json:"n_scored"`
@@ -24,6 +24,7 @@ type line struct {
 	Dispersion      float64  `json:"decoy_dispersion"`              // 1 if the null law holds
 	Detectable      float64  `json:"would_have_detected,omitempty"` // the least effect found with 80 % power
 	WrongEpoch      *line    `json:"wrong_epoch,omitempty"`         // of the epoch layer: the negative control
+	WrongCanaries   *line    `json:"wrong_canaries,omitempty"`      // of the canaries: the negative control
 	Report          string   `json:"report,omitempty"`
 }
 
@@ -47,18 +48,29 @@ func newLine(v verdict, f verify.Finding) line {
 func writeLines(w io.Writer, v verdict) error {
 	out := json.NewEncoder(w)
 	for _, f := range v.report.Findings {
-		if f.Key == wrongEpoch {
-			continue
-		}
 		l := newLine(v, f)
-		if wrong := v.report.Finding(wrongEpoch, f.Test); f.Key == epochLayer && wrong != nil {
-			negative := newLine(v, *wrong)
-			negative.Report = ""
-			l.WrongEpoch = &negative
+		switch f.Key {
+		case wrongEpoch, wrongCanaries:
+			continue
+		case epochLayer:
+			l.WrongEpoch = negative(v, wrongEpoch, f.Test)
+		case canaryKey:
+			l.WrongCanaries = negative(v, wrongCanaries, f.Test)
 		}
 		if err := out.Encode(l); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// negative returns the line of a negative control, or nil without one.
+func negative(v verdict, key, test string) *line {
+	f := v.report.Finding(key, test)
+	if f == nil {
+		return nil
+	}
+	l := newLine(v, *f)
+	l.Report = ""
+	return &l
 }

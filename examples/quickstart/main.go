@@ -68,7 +68,7 @@ func run(ctx context.Context, args []string, stdout io.Writer, stderr *os.File) 
 // tell is the story: serve, train, plan, collect, judge. Each suspect's verdict
 // is shown when it is ready. The clock is nil for the system's.
 func tell(ctx context.Context, seed uint64, clock collect.Clock, f folder, p *progress, show func(verdict) error) error {
-	if err := f.clear(served, diluted, control); err != nil {
+	if err := f.clear(served, diluted, paraphrased, control); err != nil {
 		return err
 	}
 	luck := newLuck(seed)
@@ -92,10 +92,15 @@ func tell(ctx context.Context, seed uint64, clock collect.Clock, f folder, p *pr
 		return err
 	}
 
-	// Somebody trains three models.
+	// Somebody trains four models, one of them on answers that were rewritten.
+	rewritten, err := paraphrase(ctx, shelf, marked, p)
+	if err != nil {
+		return err
+	}
 	suspects := trainSuspects(shelf.tok, luck, p,
 		diet{served, "marked answers only", marked},
 		diet{diluted, "10 % marked answers in other text", dilute(shelf.other, marked, 0.1)},
+		diet{paraphrased, "marked answers, every fourth word replaced by another", rewritten},
 		diet{control, "as many unmarked answers of the same model", unmarked},
 	)
 
@@ -105,7 +110,8 @@ func tell(ctx context.Context, seed uint64, clock collect.Clock, f folder, p *pr
 	if err != nil {
 		return err
 	}
-	verifier, err := newVerifier(shelf, keys, luck, clock, f)
+	older := &suspect{diet: diet{name: reference}, model: train(shelf.tok.encodeAll(shelf.other), shelf.tok.size()), tok: shelf.tok, seed: luck.Uint64()}
+	verifier, err := newVerifier(shelf, vendor.book, keys, older, luck, clock, f)
 	if err != nil {
 		return err
 	}
@@ -114,11 +120,11 @@ func tell(ctx context.Context, seed uint64, clock collect.Clock, f folder, p *pr
 		if err != nil {
 			return err
 		}
-		answers, err := verifier.collect(ctx, plan, s, p)
+		answers, older, err := verifier.collect(ctx, plan, s, p)
 		if err != nil {
 			return err
 		}
-		report, err := verifier.judge(ctx, plan, answers, keys, p)
+		report, err := verifier.judge(ctx, plan, answers, older, keys, p)
 		if err != nil {
 			return err
 		}

@@ -1,11 +1,16 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	_ "embed"
 	"fmt"
+	"io"
 	"slices"
+	"strings"
 	"sync/atomic"
 
+	"github.com/dyetrace/dyetrace/canary"
 	"github.com/dyetrace/dyetrace/verify"
 	"github.com/dyetrace/dyetrace/watermark"
 	"github.com/dyetrace/dyetrace/watermark/keys"
@@ -29,6 +34,18 @@ const (
 	wrongEpoch   = "wrong epoch" // the key of lastEpoch: a negative control
 )
 
+// The canaries of each answer.
+const (
+	canaryTree    = "vendor"
+	canaryKey     = "canaries"
+	wrongCanaries = "wrong canaries" // of lastEpoch
+)
+
+// canaryBook is the book of choices that the vendor wrote for such prose.
+//
+//go:embed corpus/canaries.txt
+var canaryBook []byte
+
 // A marking says whether answers carry the mark.
 type marking bool
 
@@ -39,9 +56,11 @@ const (
 
 // A vendor serves a model and marks what it serves.
 type vendor struct {
-	model *model
-	tok   *tokenizer
-	root  keys.Key
+	model    *model
+	tok      *tokenizer
+	root     keys.Key
+	book     *canary.Book
+	canaries *canary.Choices // what its key decided
 }
 
 // newVendor makes a key and trains the vendor's model.
@@ -52,6 +71,12 @@ func newVendor(s *shelf, l luck, p *progress) (*vendor, error) {
 	}
 	p.begin("teach")
 	v := &vendor{model: train(s.tok.encodeAll(s.teacher), s.tok.size()), tok: s.tok, root: root}
+	if v.book, err = canary.Read(bytes.NewReader(canaryBook), "canaries.txt"); err != nil {
+		return nil, err
+	}
+	if v.canaries, err = v.book.Choose(v.tree(thisEpoch)); err != nil {
+		return nil, err
+	}
 	p.end("a %d-gram model of %s bytes of books, %s words", order, grouped(size(s.teacher)), grouped(s.tok.size()-firstWord))
 	return v, nil
 }
@@ -76,6 +101,11 @@ func (v *vendor) layers(epoch, account string) (*watermark.Layers, error) {
 	return watermark.NewLayers(v.root.Purpose("layout"), layers...)
 }
 
+// tree is the key that decides the canaries of one epoch.
+func (v *vendor) tree(epoch string) canary.TreeKey {
+	return canary.Holder(canaryTree, v.root.Epoch(epoch).Vendor())
+}
+
 func (v *vendor) vendorKey() keys.Key            { return v.root.Vendor().Purpose("watermark") }
 func (v *vendor) epochKey(epoch string) keys.Key { return v.root.Epoch(epoch).Purpose("watermark") }
 
@@ -94,6 +124,8 @@ func (v *vendor) marks(l luck) ([]verify.Opened, error) {
 		{Name: vendorLayer, Mark: now.Mark(vendorLayer), Key: v.vendorKey(), Nonce: l.bytes()},
 		{Name: epochLayer, Mark: now.Mark(epochLayer), Key: v.epochKey(thisEpoch), Nonce: l.bytes()},
 		{Name: wrongEpoch, Mark: before.Mark(epochLayer), Key: v.epochKey(lastEpoch), Nonce: l.bytes()},
+		{Name: canaryKey, Key: v.tree(thisEpoch).Option, Nonce: l.bytes()},
+		{Name: wrongCanaries, Key: v.tree(lastEpoch).Option, Nonce: l.bytes()},
 	}, nil
 }
 
@@ -123,8 +155,11 @@ func (v *vendor) serve(ctx context.Context, prompts []string, n int, on marking,
 				return err
 			}
 			ids, err := answer(predictor, session, v.tok.encode(prompts[i%len(prompts)]))
-			answers[i] = v.tok.decode(ids)
+			if err != nil {
+				return err
+			}
 			tokens.Add(int64(len(ids)))
+			answers[i], err = v.plant(v.tok.decode(ids), prompts[i%len(prompts)], on)
 			return err
 		}
 	})
@@ -133,6 +168,23 @@ func (v *vendor) serve(ctx context.Context, prompts []string, n int, on marking,
 	}
 	p.end("%s answers, %s tokens, %s", grouped(n), grouped(int(tokens.Load())), on)
 	return answers, nil
+}
+
+// plant passes an answer on as its reader gets it: with the canaries in it.
+func (v *vendor) plant(answer, prompt string, on marking) (string, error) {
+	if on == markOff {
+		return answer, nil
+	}
+	var served strings.Builder
+	planter, err := v.canaries.NewPlanter(&served, canary.Request{Prompt: prompt})
+	if err != nil {
+		return "", err
+	}
+	if _, err := io.WriteString(planter, answer); err != nil { // a server writes token by token
+		return "", err
+	}
+	err = planter.Close()
+	return served.String(), err
 }
 
 // answer is the loop of an inference server: the model offers candidates, the

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"math"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -42,7 +44,7 @@ func TestStory(t *testing.T) {
 		return nil
 	})
 	require.NoError(t, err)
-	require.Len(t, verdicts, 3)
+	require.Len(t, verdicts, 4)
 	t.Run("conclusions", func(t *testing.T) { checkConclusions(t, verdicts) })
 	t.Run("tables", func(t *testing.T) { checkTables(t, verdicts) })
 	t.Run("README", func(t *testing.T) { checkREADME(t, verdicts) })
@@ -51,22 +53,36 @@ func TestStory(t *testing.T) {
 }
 
 func checkConclusions(t *testing.T, verdicts []verdict) {
-	guilty := map[string]bool{"served": true, "diluted": true, "control": false}
+	found := map[string][]string{
+		served:      {vendorLayer, epochLayer, canaryKey, bothChannels},
+		diluted:     {vendorLayer, epochLayer, bothChannels},
+		paraphrased: {canaryKey, bothChannels}, // nothing is left of marks in tokens
+		control:     nil,
+	}
 	for _, v := range verdicts {
-		require.Len(t, v.report.Findings, 3)
+		require.Len(t, v.report.Findings, 6)
 		for _, f := range v.report.Findings {
 			what := v.name + ", " + f.Key
-			assert.Equal(t, guilty[v.name] && f.Key != wrongEpoch, f.Rejected, what)
 			assert.Empty(t, f.Void, what)
-			assert.Greater(t, f.Scored, 300, what)
+			assert.Equal(t, slices.Contains(found[v.name], f.Key), f.Rejected, what)
+			if f.Key == bothChannels {
+				continue
+			}
 			assert.InDelta(t, 1, f.Decoys.Dispersion, 0.05, what)
-			// Without this power the control's result would say nothing.
+			require.Len(t, f.Controls, 1, what)
 			assert.True(t, f.Power.Attainable, what)
+			if f.Test == verify.Cells {
+				assert.Greater(t, f.Scored, 40, what)
+				continue
+			}
+			assert.Greater(t, f.Scored, 300, what)
+			// Without this power the control's result would say nothing.
 			assert.Less(t, f.Power.Detectable, 0.3, what)
 		}
 	}
-	diluted, served := verdicts[1].report.Finding(vendorLayer, verify.G1), verdicts[0].report.Finding(vendorLayer, verify.G1)
-	assert.Less(t, diluted.Effect.D, served.Effect.D, "dilution weakens the mark")
+	mild, full := verdicts[1].report.Finding(vendorLayer, verify.G1), verdicts[0].report.Finding(vendorLayer, verify.G1)
+	assert.Less(t, mild.Effect.D, full.Effect.D, "dilution weakens the mark")
+	assert.Less(t, verdicts[1].report.Findings[5].LogP, math.Log(1e-6), "a tenth of what it read is enough for text alone")
 }
 
 func checkTables(t *testing.T, verdicts []verdict) {
@@ -80,8 +96,8 @@ func checkTables(t *testing.T, verdicts []verdict) {
 		assert.Contains(t, text, "\n"+v.name+": trained on ")
 		assert.Contains(t, text, v.path)
 	}
-	assert.Equal(t, 4, strings.Count(text, "REJECTED"))
-	assert.Equal(t, 5, strings.Count(text, "not rejected"))
+	assert.Equal(t, 9, strings.Count(text, "REJECTED"))
+	assert.Equal(t, 15, strings.Count(text, "not rejected"))
 	assert.NotContains(t, text, "VOID")
 	for line := range strings.SplitSeq(text, "\n") {
 		if !strings.Contains(line, "report of") { // its path is as long as it is
@@ -95,12 +111,12 @@ func checkTables(t *testing.T, verdicts []verdict) {
 func checkREADME(t *testing.T, verdicts []verdict) {
 	readme, err := os.ReadFile("../../README.md")
 	require.NoError(t, err)
-	_, shown, found := strings.Cut(string(readme), "```\nserved: ")
+	_, shown, found := strings.Cut(string(readme), "```\ndiluted: ") // what served shows is no surprise
 	require.True(t, found, "README.md shows the tables")
-	shown, _, _ = strings.Cut("served: "+shown, "```")
+	shown, _, _ = strings.Cut("diluted: "+shown, "```")
 
 	var b bytes.Buffer
-	for _, v := range verdicts {
+	for _, v := range verdicts[1:] {
 		require.NoError(t, writeTable(&b, v))
 	}
 	paths := regexp.MustCompile(`\n  report of .*\n`)
@@ -115,19 +131,21 @@ func checkLines(t *testing.T, verdicts []verdict) {
 		require.NoError(t, writeLines(&b, v))
 	}
 	lines := strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n")
-	require.Len(t, lines, 6)
+	require.Len(t, lines, 16)
 	for i, text := range lines {
 		var got map[string]any
 		require.NoError(t, json.Unmarshal([]byte(text), &got))
-		v := verdicts[i/2]
-		layer := []string{vendorLayer, epochLayer}[i%2]
-		want := v.report.Finding(layer, verify.G1)
+		v := verdicts[i/4]
+		layer := []string{vendorLayer, epochLayer, canaryKey, bothChannels}[i%4]
+		want := &v.report.Findings[[]int{0, 1, 3, 5}[i%4]]
+		require.Equal(t, layer, want.Key)
 		assert.Equal(t, v.name, got["suspect"])
 		assert.Equal(t, layer, got["layer"])
 		assert.EqualValues(t, want.Scored, got["n_scored"])
 		assert.EqualValues(t, log10(want.LogP), got["log10_p"])
 		assert.Equal(t, want.Rejected, got["rejected"])
 		assert.Equal(t, layer == epochLayer, got["wrong_epoch"] != nil)
+		assert.Equal(t, layer == canaryKey, got["wrong_canaries"] != nil)
 	}
 }
 

@@ -17,9 +17,11 @@ const (
 
 // The suspects.
 const (
-	served  = "served"
-	diluted = "diluted"
-	control = "control"
+	served      = "served"
+	diluted     = "diluted"
+	paraphrased = "paraphrased"
+	control     = "control"
+	reference   = "reference" // no suspect: an older model of other books
 )
 
 // A diet is what a suspect is trained on.

@@ -20,10 +20,12 @@ type verdict struct {
 
 // legend explains the tables.
 const legend = `
-A line tests the null hypothesis that the suspect is independent of that key. The wrong epoch,
-in which nothing was served, is a negative control. corrected: for all lines of the table, at
-%g together. effect: standard deviations per scored token. spread: how many times as wide as
-the null law %s decoy keys lie.
+A line tests the null hypothesis that the suspect is independent of that key. vendor and epoch
+are marks in the choice of tokens, canaries those in the choice of wordings, where one is scored
+a wording; both multiplies the evidence of vendor and canaries. The wrong keys, under which
+nothing was served, are negative controls. corrected: for all lines of the table, at %g together.
+effect: standard deviations per token or wording. spread: how many times as wide as the null law
+%s decoy keys lie.
 `
 
 // writeLegend explains the tables before it.
@@ -32,7 +34,7 @@ func writeLegend(w io.Writer) error {
 	return err
 }
 
-const row = "  %-11s %6s %8s %10s %7s %7s  %-20s  %s\n"
+const row = "  %-14s %6s %8s %10s %7s %7s  %-20s  %s\n"
 
 // writeTable writes the table of a suspect.
 func writeTable(w io.Writer, v verdict) error {
@@ -42,15 +44,18 @@ func writeTable(w io.Writer, v verdict) error {
 	for _, f := range v.report.Findings {
 		writeRow(&b, f)
 	}
-	fmt.Fprintf(&b, "\n  report of %d answers: %s\n", v.report.Answers.Complete, v.path)
+	fmt.Fprintf(&b, "\n  report of %s answers: %s\n", grouped(v.report.Answers.Complete), v.path)
 	_, err := w.Write(b.Bytes())
 	return err
 }
 
 func writeRow(b *bytes.Buffer, f verify.Finding) {
-	spread, detectable := "-", "nothing: too short"
+	effect, spread, detectable := "-", "-", "-"
 	if f.Decoys != nil {
 		spread = fmt.Sprintf("%.3f", f.Decoys.Dispersion)
+	}
+	if f.Power != nil {
+		effect, detectable = decimals(f.Effect.D), "nothing: too short"
 	}
 	if f.Power != nil && f.Power.Attainable {
 		detectable = fmt.Sprintf("effect %.2f or more", f.Power.Detectable)
@@ -63,7 +68,7 @@ func writeRow(b *bytes.Buffer, f verify.Finding) {
 		outcome = "REJECTED"
 	}
 	fmt.Fprintf(b, row, f.Key, grouped(f.Scored), decimals(log10(f.LogP)), decimals(log10(f.Adjusted)),
-		decimals(f.Effect.D), spread, detectable, outcome)
+		effect, spread, detectable, outcome)
 }
 
 // decimals writes x with two decimals, and no minus before zeros.

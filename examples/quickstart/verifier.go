@@ -5,6 +5,7 @@ import (
 	"context"
 	"runtime"
 
+	"github.com/dyetrace/dyetrace/canary"
 	"github.com/dyetrace/dyetrace/verify"
 	"github.com/dyetrace/dyetrace/verify/collect"
 )
@@ -12,7 +13,8 @@ import (
 // How the verifier tests.
 const (
 	alpha   = 1e-3   // error rate of all tests of a suspect together
-	prompts = 24     // asked of each suspect
+	prompts = 1_500  // asked of each suspect
+	tokens  = 1_000  // scored of its answers under each mark
 	decoys  = 10_000 // what claims below 1e-9 need
 )
 
@@ -23,20 +25,23 @@ type verifier struct {
 	frame *collect.Frame
 	nonce verify.Nonce
 	keys  []verify.KeyPlan
+	book  *canary.Book
+	older *suspect // a model that cannot have seen the vendor's answers
 	clock collect.Clock
 	folder
 }
 
 // newVerifier takes the vendor's commitments, writes down what may be asked and
 // only then learns the nonce that decides what is.
-func newVerifier(s *shelf, marks []verify.Opened, l luck, clock collect.Clock, f folder) (*verifier, error) {
-	v := &verifier{clock: clock, folder: f}
+func newVerifier(s *shelf, book *canary.Book, opened []verify.Opened, older *suspect, l luck, clock collect.Clock, f folder) (*verifier, error) {
+	v := &verifier{book: book, older: older, clock: clock, folder: f}
 	v.tok.Name, v.tok.Digest, v.tok.Encode = "words of the books", s.tok.digest(), s.tok.encode
-	for _, m := range marks {
-		k, err := verify.Commit(m.Name, m.Mark, m.Key, m.Nonce)
+	for _, o := range opened {
+		k, err := commitment(book, o)
 		if err != nil {
 			return nil, err
 		}
+		k.HeldOut = o.Name == wrongEpoch || o.Name == wrongCanaries
 		v.keys = append(v.keys, k)
 	}
 	var err error
@@ -50,6 +55,14 @@ func newVerifier(s *shelf, marks []verify.Opened, l luck, clock collect.Clock, f
 	return v, nil
 }
 
+// commitment is what the vendor publishes of a key long before.
+func commitment(book *canary.Book, o verify.Opened) (verify.KeyPlan, error) {
+	if o.Mark == nil {
+		return verify.CommitTree(o.Name, book, canary.TreeKey{Tree: canaryTree, Option: o.Key}, o.Nonce)
+	}
+	return verify.Commit(o.Name, o.Mark, o.Key, o.Nonce)
+}
+
 // plan decides everything about the test of a suspect, before it is asked.
 func (v *verifier) plan(s *suspect) (*verify.Plan, error) {
 	p := &verify.Plan{
@@ -60,7 +73,10 @@ func (v *verifier) plan(s *suspect) (*verify.Plan, error) {
 		Probes:    []string{"It is a truth universally acknowledged, that"},
 		Tokenizer: v.tok.TokenizerID,
 		Keys:      v.keys,
-		Tests:     []verify.Test{{Name: verify.G1}},
+		Tests:     []verify.Test{{Name: verify.G1, First: tokens}, {Name: verify.Cells}},
+		Book:      verify.BookPlan{Name: v.book.Name(), Hash: v.book.Hash(), Baseline: reference},
+		Controls:  []string{reference},
+		Products:  []verify.Product{{Name: bothChannels, Parts: []verify.Part{{Key: vendorLayer, Test: verify.G1}, {Key: canaryKey, Test: verify.Cells}}}},
 		Alpha:     alpha,
 		Decoys:    decoys,
 		Void:      verify.Voiding{SameProbes: true},
@@ -72,21 +88,33 @@ func (v *verifier) plan(s *suspect) (*verify.Plan, error) {
 	return p, v.write(bytes.NewReader(data), s.name, planFile)
 }
 
+// bothChannels is the finding that joins the mark in tokens and the canaries in words.
+const bothChannels = "both"
+
 // An answered plan is a transcript and its seal.
 type answered struct {
 	transcript *collect.Transcript
 	seal       collect.Seal
 }
 
-// collect asks the suspect what the plan says, and seals what it answers.
-func (v *verifier) collect(ctx context.Context, plan *verify.Plan, s *suspect, p *progress) (answered, error) {
+// collect asks the suspect, and the older model, what the plan says, and seals what
+// they answer.
+func (v *verifier) collect(ctx context.Context, plan *verify.Plan, s *suspect, p *progress) (suspects, older answered, err error) {
+	if suspects, err = v.ask(ctx, plan, s, s.name, p); err == nil {
+		older, err = v.ask(ctx, plan, v.older, s.name+" "+reference, p)
+	}
+	return suspects, older, err
+}
+
+// ask asks one model, and leaves what it answers in a folder.
+func (v *verifier) ask(ctx context.Context, plan *verify.Plan, s *suspect, folder string, p *progress) (answered, error) {
 	p.begin("collect")
 	var a answered
 	task, err := plan.Task(verify.Frames{Prompts: v.frame})
 	if err != nil {
 		return a, err
 	}
-	journal, err := v.fresh(s.name, journalFile)
+	journal, err := v.fresh(folder, journalFile)
 	if err != nil {
 		return a, err
 	}
@@ -105,22 +133,24 @@ func (v *verifier) collect(ctx context.Context, plan *verify.Plan, s *suspect, p
 	if err != nil {
 		return a, err
 	}
-	if err := v.write(a.transcript, s.name, transcriptFile); err != nil {
+	if err := v.write(a.transcript, folder, transcriptFile); err != nil {
 		return a, err
 	}
-	p.end("%d answers of %s, sealed as %.12s…", a.transcript.Counts().Complete, s.name, a.seal.Digest)
-	return a, v.write(bytes.NewReader(seal), s.name, sealFile)
+	p.end("%s answers of %s, sealed as %.12s…", grouped(a.transcript.Counts().Complete), s.name, a.seal.Digest)
+	return a, v.write(bytes.NewReader(seal), folder, sealFile)
 }
 
 // judge opens the keys and follows the plan.
-func (v *verifier) judge(ctx context.Context, plan *verify.Plan, a answered, keys []verify.Opened, p *progress) (*verify.Report, error) {
+func (v *verifier) judge(ctx context.Context, plan *verify.Plan, a, older answered, keys []verify.Opened, p *progress) (*verify.Report, error) {
 	p.begin("judge")
 	report, err := verify.Judge(ctx, verify.Case{
 		Plan:       plan,
 		Frames:     verify.Frames{Prompts: v.frame},
 		Transcript: a.transcript,
 		Seal:       a.seal,
+		Controls:   []verify.Control{{Transcript: older.transcript, Seal: older.seal}},
 		Keys:       keys,
+		Book:       v.book,
 		Tokenizer:  v.tok,
 		Progress:   p.at,
 	})
