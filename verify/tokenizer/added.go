@@ -118,10 +118,15 @@ func (c *cursor) next(s string) bool {
 			continue
 		}
 		if a.LStrip {
-			start = len(strings.TrimRightFunc(s[:start], c.m.space))
+			start = max(len(strings.TrimRightFunc(s[:start], c.m.space)), c.done)
 		}
 		if a.RStrip {
 			end = len(s) - len(strings.TrimLeftFunc(s[end:], c.m.space))
+		}
+		if start >= end {
+			// White space, which a token before has taken. The library drops the
+			// token where start is end, and panics where it is more.
+			continue
 		}
 		c.from, c.to, c.id = c.done, max(start, c.done), a.ID
 		c.done = end

@@ -28,7 +28,9 @@
 // the same bytes back. A program that wants U+FFFD instead puts it there first.
 //
 // The library's regular expressions give up after ten million steps, which twelve
-// million spaces in a row take; this package does not.
+// million spaces in a row take; this package does not. Where an added token with
+// lstrip is itself of white space that the token before has taken, the library
+// panics or gives no token; this package gives none.
 //
 // # What is refused
 //

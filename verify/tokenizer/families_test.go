@@ -14,7 +14,7 @@ import (
 )
 
 // families are the folders of testdata.
-var families = []string{"smollm2", "gpt2", "llama3", "qwen", "smollm", "o200k", "tekken", "deepseek", "runs", "added", "fallback", "unknown", "fused"}
+var families = []string{"smollm2", "gpt2", "llama3", "qwen", "smollm", "o200k", "tekken", "deepseek", "runs", "added", "strip", "fallback", "unknown", "fused"}
 
 func hardTexts(t testing.TB) []string {
 	t.Helper()

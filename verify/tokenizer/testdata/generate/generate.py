@@ -165,6 +165,14 @@ def added():
     return json.loads(t.to_str())
 
 
+def strip():
+    """Added tokens of white space that take the white space around them, and so of each other."""
+    t = train(split(LLAMA), size=1500)
+    t.add_tokens(plain("  ", "\n", lstrip=True, rstrip=True) + plain(" <left>", "\t\t", rstrip=True) + plain("<wide>", normalized=True, lstrip=True, rstrip=True))
+    t.add_tokens(plain("a", normalized=True, lstrip=True) + plain(" <right>", "\r\n", normalized=True, lstrip=True, rstrip=True))
+    return json.loads(t.to_str())
+
+
 def fallback():
     """Bytes without a token become two of byte fallback."""
     j = without(json.loads(train(byte_level(True), size=1500).to_str()), "\u00f0\u00e1\u0104a")
@@ -197,7 +205,7 @@ def encode(name, text):
 pack(os.path.join(HERE, "texts.jsonl.gz"), lines(TEXTS))
 for name, make in {
     "gpt2": gpt2, "llama3": llama3, "qwen": qwen, "smollm": smollm, "o200k": o200k, "tekken": tekken, "deepseek": deepseek, "runs": runs,
-    "added": added, "fallback": fallback, "unknown": lambda: unknown(False), "fused": lambda: unknown(True),
+    "added": added, "strip": strip, "fallback": fallback, "unknown": lambda: unknown(False), "fused": lambda: unknown(True),
 }.items():
     if len(sys.argv) > 1 and name not in sys.argv[1:]:
         continue
