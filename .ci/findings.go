@@ -4,7 +4,7 @@
 // the story must end: marks or canaries are found in the three students of served
 // answers and not in the control, nor under keys of an epoch in which nothing was
 // served.
-// The README's tables, of all but served, must have the same figures.
+// The README's tables, of the other two, must have the same figures.
 package main
 
 import (
@@ -69,7 +69,7 @@ func check(r io.Reader) error {
 				return fmt.Errorf("finding of %q, layer %q, lacks a figure", f.Suspect, f.Layer)
 			}
 			fmt.Printf("%-11s %-14s %8d scored  log10 p %8.2f  rejected %t\n", f.Suspect, f.Layer, f.Scored, *f.Log10P, *f.Rejected)
-			if f.Suspect != "served" && !regexp.MustCompile(f.row()).Match(readme) {
+			if (f.Suspect == "paraphrased" || f.Suspect == "control") && !regexp.MustCompile(f.row()).Match(readme) {
 				return fmt.Errorf("README.md has no line that matches %q", f.row())
 			}
 		}
