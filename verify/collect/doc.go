@@ -17,7 +17,8 @@
 // on what it expects when it reads. A [Passage] is a text of the marked model; at
 // each of its positions a [Predictor] says, from what comes before and nothing
 // else, which token it finds most likely, a sample, or the m most likely tokens
-// with their log-probabilities ([Want]). A [Rescorer], a reference model, may say
+// with their log-probabilities ([Want]), and how likely it finds the passage's own
+// token, where candidates of one text are compared. A [Rescorer], a reference model, may say
 // how likely it finds the same tokens. Passages are drawn from a frame like
 // prompts: [PassageFrame], [Frame.Sample], [ParsePassage].
 //
@@ -69,11 +70,11 @@
 //
 // Predictions: a list with one entry for each position,
 //
-//	{"a":ID,"s":ID,"i"?:[ID,…],"l"?:[LNP,…],"r"?:[LNP,…]}
+//	{"a":ID,"s":ID,"i"?:[ID,…],"l"?:[LNP,…],"r"?:[LNP,…],"o"?:LNP}
 //
 // which are the most likely token, the sampled one (-1 for none: not asked for, or
 // not a token of the marked model), the listed tokens, their log-probabilities,
-// and those by the reference.
+// those by the reference, and that of the passage's own token.
 //
 // Journal: first line
 //
@@ -96,7 +97,7 @@
 //
 //	{"schema":"dyetrace/transcript/1","plan":DIGEST,"suspect":NAME,"probes":COUNT,"prompts":COUNT,"readings"?:COUNT,"want"?:WANT,"reference"?:true,"span"?:COUNT}
 //
-// with WANT {"argmax"?:true,"sample"?:true,"top"?:COUNT}, then the probes by stage
+// with WANT {"argmax"?:true,"sample"?:true,"top"?:COUNT,"own"?:true}, then the probes by stage
 // and number, then the prompts by number:
 //
 //	{"stage":STAGE,"n":NUMBER,"question":TEXT,"status":STATUS,"text"?:TEXT,"model"?:NAME,"error"?:MESSAGE,"asked":COUNT,"unreached"?:[MESSAGE,…],"first":TIME,"last":TIME}
@@ -120,7 +121,8 @@
 //	passage     the bytes of its line, without a newline
 //	questions   D(prompts) ‖ D(probes), D(list) made like a frame's in this context,
 //	            and if there are passages ‖ D(their lines) ‖ u64le argmax ‖ u64le
-//	            sample ‖ u64le top ‖ u64le reference ‖ u64le span, 1 for true
+//	            sample ‖ u64le top ‖ u64le reference ‖ u64le span, 1 for true,
+//	            and ‖ u64le 1 if Own is wanted
 //	transcript  the bytes of the transcript's file
 //	seal        plan digest ‖ transcript digest
 package collect

@@ -7,12 +7,21 @@ type Want struct {
 	Argmax bool `json:"argmax,omitempty"` // the most likely token
 	Sample bool `json:"sample,omitempty"` // one token sampled at temperature 1
 	Top    int  `json:"top,omitempty"`    // so many of the most likely tokens, with ln p; 0: none
+	// Own asks for ln p of the passage's own token. It is for texts that are compared
+	// with each other, candidates of which a key planted one, and for nothing else: in
+	// a text that was made under a key, the own token is the key's choice, and a test
+	// that looks at it convicts the innocent.
+	Own bool `json:"own,omitempty"`
 }
+
+// logProbs reports whether log-probabilities are wanted.
+func (w Want) logProbs() bool { return w.Top > 0 || w.Own }
 
 // A Reading asks for the positions [Begin, End) of a passage: position p is
 // predicted from Prompt and Tokens[:p], or from PromptText and Pieces[:p], and
 // never with sight of Tokens[p:], not even of how they were cut: a model that
-// reads text is given the bytes of Pieces[:p], tokenized without what follows.
+// reads text is given the bytes of Pieces[:p], tokenized without what follows. Only
+// Want.Own asks about Tokens[p] itself.
 type Reading struct {
 	Passage    *Passage // read only
 	Begin, End int      // 0 ≤ Begin < End ≤ len(Passage.Tokens)
@@ -68,6 +77,10 @@ type Prediction struct {
 	// most 0. It is nil without a reference and is left nil by a Predictor: [Run]
 	// fills it in from the [Rescorer].
 	Reference []float64 `json:"r,omitempty"`
+	// Own is ln p of the passage's own token at the position: finite, at most 0,
+	// −9999 where a model says −Inf. Nil where it was not asked for, whatever is here,
+	// and where the model says nothing of the position, as at the beginning of a text.
+	Own *float64 `json:"o,omitempty"`
 }
 
 // A Rescorer is a reference model: it says how likely it finds given tokens.

@@ -60,6 +60,9 @@ func (p *Prediction) check(w Want, reference bool) error {
 	if sum > 1+slack {
 		return fmt.Errorf("probabilities of the listed tokens have sum %.6g, want at most %v", sum, 1+slack)
 	}
+	if err := p.checkOwn(w); err != nil {
+		return err
+	}
 	if p.contradicts(w) {
 		return fmt.Errorf("most likely token is %d, but the list says %d", p.Argmax, p.IDs[0])
 	}
@@ -70,6 +73,17 @@ func (p *Prediction) check(w Want, reference bool) error {
 		return nil
 	}
 	return checkReference(p.Reference, p.IDs)
+}
+
+func (p *Prediction) checkOwn(w Want) error {
+	switch {
+	case p.Own == nil:
+	case !w.Own:
+		return fmt.Errorf("ln p of the passage's own token is %v, want none: it was not asked for", *p.Own)
+	case !(*p.Own <= 0) || math.IsInf(*p.Own, 0):
+		return fmt.Errorf("ln p of the passage's own token is %v, want a finite number of at most 0", *p.Own)
+	}
+	return nil
 }
 
 // contradicts reports whether Argmax cannot be the most likely token if the list

@@ -54,6 +54,9 @@ func predict(seed uint64, q collect.Reading) collect.Predictions {
 		for _, id := range p.IDs {
 			p.LogProbs = append(p.LogProbs, l[id])
 		}
+		if q.Want.Own {
+			p.Own = &l[q.Passage.Tokens[pos]]
+		}
 		out.At = append(out.At, p)
 	}
 	return out

@@ -54,7 +54,7 @@ func (e *ReadingExchange) check(w Want, reference bool) error {
 func (c *collector) read(ctx context.Context, p place, x *item) error {
 	if !x.held {
 		model := c.suspect.Prefix
-		if x.reading.Want.Top > 0 {
+		if x.reading.Want.logProbs() {
 			model = c.suspect.TopLogProbs
 		}
 		err := c.send(ctx, p, func() (event, error) {
@@ -96,6 +96,9 @@ func (w Want) only(at []Prediction) []Prediction {
 		}
 		if !w.Sample {
 			p.Sample = NoToken
+		}
+		if !w.Own {
+			p.Own = nil
 		}
 		if len(p.IDs)+len(p.LogProbs)+len(p.Reference) == 0 {
 			p.IDs, p.LogProbs, p.Reference = nil, nil, nil // as they are read back

@@ -21,6 +21,7 @@ const readEnv = "DYETRACE_TEST_READ=1"
 // killTask has 10 prompts, 6 probes and 54 readings.
 func killTask() collect.Task {
 	task := readTask(12)
+	task.Want.Own = true
 	task.Prompts, task.Probes = prompts(10), []string{"who are you?", "2+2?"}
 	return task
 }

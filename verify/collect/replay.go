@@ -39,7 +39,7 @@ func Replay(t *Transcript) Suspect {
 	if len(t.Readings) == 0 {
 		return s
 	}
-	if t.Want.Top > 0 {
+	if t.Want.logProbs() {
 		s.TopLogProbs = r
 	} else {
 		s.Prefix = r

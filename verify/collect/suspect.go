@@ -35,9 +35,9 @@ func (s Suspect) check(t Task) error {
 	case s.Text == nil && len(t.Prompts)+len(t.Probes) > 0:
 		lacks = "it answers no prompts"
 	case len(t.Passages) == 0:
-	case t.Want.Top > 0 && s.TopLogProbs == nil:
+	case t.Want.logProbs() && s.TopLogProbs == nil:
 		lacks = "it gives no log-probabilities"
-	case t.Want.Top == 0 && s.Prefix == nil:
+	case !t.Want.logProbs() && s.Prefix == nil:
 		lacks = "it predicts no tokens"
 	case t.Reference && s.Reference == nil:
 		lacks = "there is no reference model beside it"

@@ -97,6 +97,9 @@ func (t Task) questions() (Digest, error) {
 	for _, x := range []int{flag(t.Want.Argmax), flag(t.Want.Sample), t.Want.Top, flag(t.Reference), t.Span} {
 		how = binary.LittleEndian.AppendUint64(how, uint64(x))
 	}
+	if t.Want.Own {
+		how = binary.LittleEndian.AppendUint64(how, 1)
+	}
 	return sum(questionsContext, a[:], b[:], c[:], how), nil
 }
 
