@@ -17,6 +17,12 @@ import (
 	"github.com/dyetrace/dyetrace/watermark/transformers"
 )
 
+// Mutants killed in this file, each by the test in brackets: controls hardly void
+// [ControlsVoid]; controls asked for what they cannot answer [ControlWithoutProbabilities];
+// held-out keys no controls, or voiding themselves only [HeldOutKeysVoid]; the last part for
+// the pool, of scores or of decoys, decoys that parts share [PoolsFind]; pools that stand
+// without a part, or with a void one [PoolsAreVoid].
+
 // Students of several strengths read texts under their key, and are found as often
 // as the planner says. The allowed difference is 4.9 standard errors (false-alarm rate
 // 1e-6) and 0.06 for the planner's normal approximation.
@@ -308,6 +314,12 @@ func TestPoolsFind(t *testing.T) {
 	require.NotNil(t, pool.Decoys)
 	assert.InDelta(t, 1, pool.Decoys.Dispersion, 0.12)
 	assert.True(t, pool.Decoys.Diagnostic)
+	assert.InDelta(t, math.Log(1.0/1001), pool.Decoys.Rank, 1e-8)
+	// A clean suspect's sum is one among those of the decoys, all parts of each.
+	clean := &mind{own: plainSelf, reference: plainSelf, habit: habits[2].make(), certain: 0.8, rng: rand.New(rand.NewPCG(1, 40))}
+	pool = c.judgeReader(t, clean).Finding("account", verify.R1)
+	assert.Greater(t, pool.Decoys.Rank, math.Log(0.005))
+	assert.Less(t, pool.Decoys.Rank, math.Log(0.995))
 }
 
 // A control that the single traces do not show, but their pool does, voids the pool; so

@@ -20,6 +20,19 @@ import (
 	"github.com/dyetrace/dyetrace/watermark/vllm"
 )
 
+// Mutants killed in this file, each by the test in brackets: positions chosen by
+// (window, token) pairs, First ignored, coefficients left behind by a cut, 1 − Σq for
+// 1 − Σq², no ridge, roots left out, a short series for e^x, sums uncentred, the
+// approximate tail for the bound [WeightedEValuesByHand]; coefficients rounded up,
+// negative terms rounded for the claim, carries lost [WeightedStatisticIsAnInteger]; the
+// end scored or weighted, R2 by the most likely token, R4h by the greatest loss,
+// positions without a vote counted [WhatPositionsVoteFor]; no filter, or missing
+// scores of the first N not counted [ServedWindowsInOrder]; passages read under every
+// key or none, spans in the wrong place, failed questions that predict token 0
+// [PassagesOfTheirKeys]; seeds of candidates taken for windows [ReadingOfSelfHashIsVoid];
+// Fresh mixed with the rest [FreshCountsWhatDetectorsDo]; atoms of higher criticism or its
+// missing scores ignored, 1/p for an e-value [DecoysOfSparseTestsStandUp].
+
 // A term is a position of a weighted test, as the documentation has it.
 type term struct {
 	coefs, scores []float64
@@ -605,6 +618,13 @@ func TestReadingIsDeterministic(t *testing.T) {
 		if f.Test != "R1 sparse" {
 			assert.Less(t, f.LogP, math.Log(1e-3), f.Test)
 		}
+		if f.Test == verify.R4h { // what the statistic would say if the law were as much wider
+			require.Greater(t, f.Decoys.DispersionLimit, 1.0)
+			n := float64(f.Scored)
+			narrowed := n + (f.Statistic-n)/f.Decoys.DispersionLimit
+			assert.InDelta(t, -mark.Law().LogE(narrowed, int64(f.Scored)), f.Decoys.Sensitivity, 1e-6)
+			assert.Greater(t, f.Decoys.Sensitivity, f.LogP)
+		}
 		assert.GreaterOrEqual(t, f.Decoys.Sensitivity, f.LogTail, f.Test)
 	}
 }
@@ -626,6 +646,7 @@ func TestDecoysOfSparseTestsStandUp(t *testing.T) {
 		for i, f := range found {
 			assert.Empty(t, f.Void, "%s of %d", label(tests[i]), n)
 			assert.Equal(t, n, f.Scored)
+			assert.InDelta(t, math.Log(0.5)-f.LogP/2, f.LogE, 1e-8)
 			assert.InDelta(t, 1, f.Decoys.Dispersion, 0.1, "%s of %d", label(tests[i]), n)
 			assert.InDelta(t, 0, f.Decoys.Mean, far/math.Sqrt(2000), "%s of %d", label(tests[i]), n)
 			want := verify.Exact
@@ -652,4 +673,39 @@ func TestEValueOfEntangledWords(t *testing.T) {
 		assert.Equal(t, f.LogTail, f.LogP)
 		assert.InDelta(t, math.Log(0.5)-f.LogP/2, f.LogE, 1e-8)
 	}
+}
+
+// Windows that reach into a prompt of fewer tokens are padded where the prompt is known, and a
+// passage's is.
+func TestPromptsOfPassagesAreKnown(t *testing.T) {
+	mark, err := watermark.Build(odd{seed: 5}, watermark.Gumbel{}, watermark.Rules{Width: 3, Prompt: true, Read: watermark.ReadRules{Head: watermark.HeadPadded}})
+	require.NoError(t, err)
+	tokens := []token{4, 5, 6, 7}
+	rec := &verify.Record{Passages: []collect.Passage{{Prompt: []token{3}, Tokens: tokens}}, Predictions: [][]collect.Prediction{{argmax(1), argmax(1), argmax(1), argmax(1)}}}
+	f := one(t, mark, verify.Test{Name: verify.R1}, rec)
+	assert.Equal(t, 4, f.Scored)
+	assert.Zero(t, f.Dropped.Head)
+}
+
+// A test that goes by served windows needs them in its plan, and says of which passages it
+// holds.
+func TestServedReadingSaysWhatItStandsOn(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 73))
+	key := newKey(t, 73)
+	mark := newMark(t, key, watermark.Gumbel{}, 2)
+	passages := []collect.Passage{{Prompt: teacher.plain(6, rng), Tokens: teacher.plain(60, rng)}}
+	c := newReadingCase(t, passages)
+	c.key(t, "vendor", mark, key)
+	c.Plan.Tests = []verify.Test{{Name: verify.R1}, {Name: verify.R1, Served: true}}
+	assert.ErrorContains(t, c.Plan.Check(), "plan names 0 served answers")
+	c.serve(teacher.marked(t, mark, nil, 200, 1))
+	clean := &mind{own: plainSelf, reference: plainSelf, habit: habits[0].make(), rng: rng}
+	r := c.judgeReader(t, clean)
+	const says = "the p-value holds for passages that were not made under it"
+	assert.NotContains(t, fmt.Sprint(r.Findings[0].Notes), says)
+	assert.Contains(t, fmt.Sprint(r.Findings[1].Notes), says)
+	assert.Positive(t, r.Findings[1].Scored)
+	assert.Less(t, r.Findings[1].Scored, r.Findings[0].Scored)
+	c.Plan.Tests = c.Plan.Tests[:1]
+	assert.ErrorContains(t, c.Plan.Check(), "plan names 1 served answers")
 }

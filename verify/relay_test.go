@@ -17,8 +17,8 @@ import (
 )
 
 // Mutants killed in this file, each by the test in brackets: runs of 49 or 51 for 50, runs
-// that the prompt holds counted, overlapping runs counted twice, passages left out
-// [RepeatsAreCounted]; answers that repeat scored all the same, a finding voided that
+// that the prompt holds counted, overlapping runs counted twice [RepeatsAreCounted];
+// passages left out [AnswersOfPassagesAreFound]; answers that repeat scored all the same, a finding voided that
 // stands without them [RelayedAnswersVoid]; runs that any model predicts noted
 // [RecitedPassagesAreNoted].
 
@@ -100,6 +100,35 @@ func TestRelayedAnswersVoid(t *testing.T) {
 			assert.Equal(t, share > 0, strings.Contains(notes, says), "%s %s: %s", name, f.Test, notes)
 		}
 	}
+}
+
+// Passages are marked texts, too: who answers with them has them from somewhere.
+func TestAnswersOfPassagesAreFound(t *testing.T) {
+	rng := rand.New(rand.NewPCG(4, 51))
+	key := newKey(t, 53)
+	mark := newMark(t, key, watermark.Gumbel{}, 3)
+	passages := teacher.passages(t, mark, 2, 90, rng)
+	c := newReadingCase(t, passages)
+	frame, err := collect.NewFrame([]string{text(1, 2, 3)})
+	require.NoError(t, err)
+	c.Frames.Prompts, c.Tokenizer, c.Plan.Tokenizer = frame, tokenizer, tokenizer.TokenizerID
+	c.Plan.Frame = verify.FramePlan{Digest: frame.Digest(), Size: 1, Ask: 1}
+	c.key(t, "vendor", mark, key)
+	c.Plan.Tests = []verify.Test{{Name: verify.G1}, {Name: verify.R1}}
+	access := readerOf("s", &mind{own: plainSelf, reference: plainSelf, habit: habits[0].make(), rng: rng})
+	access.Text = said(text(append(teacher.plain(5, rng), passages[1].Tokens[10:80]...)...))
+	c.Transcript, c.Seal = c.collect(t, access)
+	r, err := verify.Judge(context.Background(), c.Case)
+	require.NoError(t, err)
+	assert.Equal(t, 1, r.Relayed.Answers)
+	assert.GreaterOrEqual(t, r.Relayed.Tokens, 70)
+}
+
+// said answers every prompt alike.
+type said string
+
+func (s said) Answer(context.Context, string) (collect.Answer, error) {
+	return collect.Answer{Text: string(s)}, nil
 }
 
 // What a suspect predicts as the passage goes on, token after token and beyond what

@@ -15,6 +15,10 @@ import (
 	"github.com/dyetrace/dyetrace/watermark/tail"
 )
 
+// Mutants killed in this file: stopping at the root of the level or late, counting what
+// comes after, the tail for the bound of a test that stops, a level without the family
+// [StoppingStopsThere].
+
 // Clean suspects, each under a new key: a test that stops where its e-value first
 // reaches 1/α does so in a share of at most α of all runs. Whoever looks at the tail
 // of the sum after every score, and stops at the first that is at most α, finds far more.
