@@ -143,10 +143,11 @@ func newService(o options, l *log.Logger) (*service, error) {
 }
 
 func openVendor(o options, root keys.Key, c cohorts) (*vendor, error) {
-	book, err := canary.English()
+	read := canary.English
 	if o.book != "" {
-		book, err = canary.ReadFile(o.book)
+		read = func() (*canary.Book, error) { return canary.ReadFile(o.book) }
 	}
+	book, err := read()
 	if err != nil {
 		return nil, err
 	}

@@ -106,6 +106,11 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			p.metrics.gone.Add(1)
 		}
 	}()
+	if r.ContentLength > 0 {
+		// The transport looks for more behind the end. A server refuses to read a
+		// body once its answer has begun, and the connection would break off.
+		r.Body = bodyOf(io.LimitReader(r.Body, r.ContentLength), r.Body)
+	}
 	if chat, ok := endpoint(r.URL.Path); ok && r.Method == http.MethodPost {
 		x := &exchange{account: p.cohorts.of(r.Header), idempotency: r.Header.Get("Idempotency-Key")}
 		x.ask = p.read(r, chat)
@@ -134,8 +139,6 @@ func (p *proxy) read(r *http.Request, chat bool) ask {
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, p.maxRequest+1))
 	if err == nil && int64(len(body)) <= p.maxRequest {
-		// Without the rest behind it: a server refuses to read the end of a body
-		// twice once its answer has begun.
 		r.Body = bodyOf(bytes.NewReader(body), r.Body)
 		return parseAsk(chat, body)
 	}
