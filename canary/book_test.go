@@ -194,6 +194,30 @@ func TestPartition(t *testing.T) {
 	}
 }
 
+// TestShares divides units between two trees of one share each.
+func TestShares(t *testing.T) {
+	b, err := book(t, strings.Replace(strings.Replace(anyHeader, "bucket none", "bucket paragraphs 16", 1), "tree vendor 1", "tree a 1\ntree b 1", 1), carrierAB+"carrier cd\nform furthermore\nform moreover\n")
+	require.NoError(t, err)
+	trees := map[string]int{}
+	for _, u := range b.Units() {
+		trees[u.Tree]++
+	}
+	assert.Greater(t, trees["a"], 4) // of 32: binomial, 3e-6 for either
+	assert.Greater(t, trees["b"], 4)
+}
+
+// TestSharedForms: two carriers may have the same forms if their guards keep them
+// apart.
+func TestSharedForms(t *testing.T) {
+	b, err := book(t, anyHeader, "carrier first\nform usually\nform typically\nbefore ^\nafter ,\ncarrier mid\nform usually\nform typically\nbefore is are\n")
+	require.NoError(t, err)
+	got, err := b.Occurrences(canary.Request{}, "Usually, it is typically so, and usually not.")
+	require.NoError(t, err)
+	require.Len(t, got, 2)
+	assert.Equal(t, []string{"first", "mid"}, []string{got[0].Unit.Carrier, got[1].Unit.Carrier})
+	assert.Equal(t, []int{0, 1}, []int{got[0].Option, got[1].Option})
+}
+
 func TestDraw(t *testing.T) {
 	b := englishBook(t)
 	reserve := 0

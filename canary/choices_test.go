@@ -90,6 +90,28 @@ func TestHolders(t *testing.T) {
 	// λ = ½ of the uses whose trees have keys: 5 standard deviations, 6e-7.
 	assert.InDelta(t, 0.5, float64(planted)/float64(uses), 2.5/math.Sqrt(float64(uses)))
 
+	// Coins follow the coin key, and nothing but coins does.
+	holder := canary.Holder("vendor", root.Vendor())
+	recoined := canary.TreeKey{Tree: "vendor", Option: holder.Option, Coin: testKey(t, 5)}
+	one, err := b.Choose(holder)
+	require.NoError(t, err)
+	two, err := b.Choose(recoined)
+	require.NoError(t, err)
+	reports := map[bool]int{}
+	for i, answer := range pilotTexts(t, "base")[:50] {
+		_, x := plant(t, one, canary.Request{Prompt: fmt.Sprint(i)}, answer)
+		_, y := plant(t, two, canary.Request{Prompt: fmt.Sprint(i)}, answer)
+		reports[len(x) == len(y)]++
+	}
+	assert.Positive(t, reports[false])
+	for _, u := range b.Units() {
+		x, err := one.Option(u)
+		require.NoError(t, err)
+		y, err := two.Option(u)
+		require.NoError(t, err)
+		require.Equal(t, x, y)
+	}
+
 	units := 0
 	for _, u := range b.Units() {
 		x, err := a.Option(u)

@@ -50,6 +50,10 @@ carrier sure
 form certainly!
 form of course!
 before ^
+carrier other
+form each other
+form one another
+not-after way
 `
 
 // TestPlanted shows where forms are exchanged, and how.
@@ -71,6 +75,7 @@ func TestPlanted(t *testing.T) {
 		{"This is an essential part.", "This is a crucial part."},
 		{"An essential part.", "A crucial part."},
 		{"Essential parts.", "Crucial parts."},
+		{"Love each other wisely.", "Love one another wisely."},
 		{"Yes, I think so.", "Yes, I believe so."},
 		{"Certainly! Here goes.", "Of course! Here goes."},
 		{"for example, for example, again", "for instance, for example, again"}, // the first only
@@ -124,11 +129,27 @@ func TestUntouched(t *testing.T) {
 		"package main\n\n// For example, no.\n", "import os\n\n# it is a cat\nit is a = 1\n", "// For example, no.\n", "#!/bin/sh\nfor example, no\n",
 		"x == y, for example, no", "if a != b, for example, no",
 		"for example,no", "forexample, no", "ifor example, no", "for examples, no", "for example.com", "-for example, no", "it is\na cat",
-		"Grade a essential part.", "the call to For example, no", "Ask It is a cat", "A tab\tfor example, no.", "It is.", "it is black",
+		"Grade a essential part.", "Be essential: no.", "each other\nway", "each other way", "{\"a\": \"b\\\" }\",\n\nfor example, no }", "the call to For example, no", "Ask It is a cat", "A tab\tfor example, no.", "It is.", "it is black",
 	} {
 		got, planted := plant(t, c, canary.Request{}, text)
 		assert.Equal(t, text, got)
 		assert.Empty(t, planted, text)
+	}
+	for _, pair := range []string{"\"\"", "“”", "‘’", "''", "«»", "»«", "„“", "「」", "『』", "``", "{}", "[]", "$$", "<b >", "\\(\\)", "\\[\\]"} {
+		half := len(pair) / 2
+		if pair == "<b >" {
+			half = 3
+		}
+		text := "A 6\" pipe.\n\nWords " + pair[:half] + "so, for example, no" + pair[half:] + " and words.\n"
+		got, _ := plant(t, c, canary.Request{}, text)
+		assert.Equal(t, text, got)
+		text = strings.Replace(text, " and words.", ", for example, yes.", 1)
+		got, _ = plant(t, c, canary.Request{}, text)
+		assert.Equal(t, strings.Replace(text, "for example, yes", "for instance, yes", 1), got, "outside again")
+	}
+	for _, text := range []string{"A 6\" pipe says \"so, for example, no\".", "[x](so, for example, no)."} {
+		got, _ := plant(t, c, canary.Request{}, text)
+		assert.Equal(t, text, got)
 	}
 }
 
@@ -192,7 +213,7 @@ func held(planted []canary.Planted, read, wrote int) int {
 // tricky has the beginnings of everything that the parser looks ahead for.
 const tricky = "Certainly! For example, it’s a “quote” — it is a\n\n```go\nx := 1\n```\n\n~~~\n~~\n~~~~\n\n1. **A**: an essential part of\n" +
 	"   - nested, for example, 'single' and 6\" of $20 for, $x^2$ and \\(y\\)\n\n| a | b |\n\nWords {\"a\": 1} <b>x</b> [l](u). It is important to\n" +
-	"\n---\nkey: value\nIt seems that it's an essential aspect, which means that you’ll often… “it’s”\n\n\\begin{a}\\end{a}\n\n<pre>\n</pre>\n\nmay not be, a bit more. 東京「あ」 it is a"
+	"\n---\nkey: value\nIt seems that it's an essential aspect, which means that you’ll often… “it’s”\n\n\\begin{a}\\end{a}\n\n<pre>\n</pre>\n\nmay not be, a bit more. Consider activities such as swimming, and techniques like this; materials such as wood. 東京「あ」 it is a"
 
 func TestWriterErrors(t *testing.T) {
 	c := choices(t)

@@ -131,6 +131,13 @@ func TestOrder(t *testing.T) {
 			}
 		}
 	}
+	long := slices.Repeat([]string{"b", "a", "b"}, 20)
+	perm, _ := toolChoices(t, 1).Order(canary.Request{}, long)
+	for i := 1; i < len(perm); i++ {
+		if long[perm[i]] == long[perm[i-1]] {
+			assert.Greater(t, perm[i], perm[i-1], "calls of one tool keep their order")
+		}
+	}
 	off, err := book(t, anyHeader, carrierAB)
 	require.NoError(t, err)
 	assert.Empty(t, off.Orderings([]string{"a", "b"}))
