@@ -64,6 +64,10 @@
 // llama-cpp-python (0.3.16) echoes, for models without a beginning-of-text token,
 // the list of the next position, which has seen the passage's own token.
 //
+// ln p of the passage's own tokens ([collect.Want]) is what these two show of the
+// tokens that they were sent, and nothing else does: with any other way to read, a
+// question that asks for it fails. What a position gives beside it stays the same.
+//
 // A question of several positions is one request with Echo and PromptLogProbs,
 // but for those; otherwise one for every [Reading.Batch] positions, for lists
 // and samples each. If the first is answered and a later one is not, the

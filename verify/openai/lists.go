@@ -16,6 +16,7 @@ import (
 type listed struct {
 	list   ranked
 	argmax int32
+	own    *float64 // ln p of the passage's own token, of a passage that is read whole
 }
 
 // lists returns the list of at least m tokens, fewer where the server has fewer,
@@ -73,7 +74,8 @@ const spare = 5
 // after it shows what follows the passage's own token, and that is no
 // prediction of it. If the most likely token is asked for, those whose list has
 // tokens that are not the marked model's are asked for again too: a server may
-// show several as one, with the ln p of any.
+// show several as one, with the ln p of any. If no list is asked for, only the last
+// position is.
 func (s *session) whole(m int, out []listed) error {
 	begin := s.q.Begin
 	if begin == 0 && len(s.q.Passage.Prompt) == 0 {
@@ -87,6 +89,7 @@ func (s *session) whole(m int, out []listed) error {
 	if err != nil {
 		return err
 	}
+	lists := s.q.Want.Top > 0 || s.q.Want.Argmax
 	var again []int
 	for i, l := range listings {
 		p := begin + i
@@ -94,11 +97,10 @@ func (s *session) whole(m int, out []listed) error {
 		if err != nil {
 			return fmt.Errorf("openai: position %d: %w", p, err)
 		}
-		if unsure || p == s.q.End-1 || s.q.Want.Argmax && !list.named() {
+		out[p-s.q.Begin] = listed{list, list.top(), l.said}
+		if p == s.q.End-1 || lists && unsure || s.q.Want.Argmax && !list.named() {
 			again = append(again, p)
-			continue
 		}
-		out[p-s.q.Begin] = listed{list, list.top()}
 	}
 	if err := s.separate(again, m, out); err != nil {
 		return err
@@ -171,10 +173,15 @@ func (c *Client) promptListings(ch *choice, sent []int32, from, m int) ([]listin
 	var out []listing
 	for i := from; i < len(sent); i++ {
 		entries := ch.PromptLogProbs[i]
-		if _, ok := entries[strconv.Itoa(int(sent[i]))]; !ok {
+		itself, ok := entries[strconv.Itoa(int(sent[i]))]
+		if !ok {
 			return nil, fmt.Errorf("prompt_logprobs of token %d do not hold the token itself, %d: the server read something else", i, sent[i])
 		}
-		l := listing{own: -1}
+		said, err := c.entry(candidate{LogProb: itself.LogProb})
+		if err != nil {
+			return nil, fmt.Errorf("prompt_logprobs of token %d: %w", i, err)
+		}
+		l := listing{own: -1, said: &said.logProb}
 		for key, x := range entries {
 			id, err := strconv.ParseInt(key, 10, 32)
 			if err != nil || id < 0 {
@@ -234,6 +241,13 @@ func (c *Client) echoListings(ch *choice, sent []int32, prompt, from int) ([]lis
 		l, err := c.listing(places[i])
 		if err != nil {
 			return nil, fmt.Errorf("token %d: %w", i, err)
+		}
+		if places[i].own.LogProb != nil { // a list may come without it
+			said, err := c.entry(places[i].own)
+			if err != nil {
+				return nil, fmt.Errorf("token %d: %w", i, err)
+			}
+			l.said = &said.logProb
 		}
 		out = append(out, l)
 	}

@@ -94,6 +94,8 @@ type listing struct {
 	ranked ranked
 	// own is the place of that token in ranked, −1 if it is not there.
 	own int
+	// said is ln p of that token, of a passage that is read whole.
+	said *float64
 }
 
 // listing reads what a server says of a position.

@@ -29,8 +29,10 @@ func (r reader) Predict(ctx context.Context, q collect.Reading) (collect.Predict
 	}
 	most := r.c.cfg.Reading.Top
 	switch w := q.Want; {
-	case !w.Argmax && !w.Sample && w.Top == 0:
-		return collect.Predictions{}, errors.New("openai: nothing is asked of the positions, want argmax, sample or top")
+	case !w.Argmax && !w.Sample && w.Top == 0 && !w.Own:
+		return collect.Predictions{}, errors.New("openai: nothing is asked of the positions, want argmax, sample, top or own")
+	case w.Own && r.c.cfg.Reading.Whole == Separate:
+		return collect.Predictions{}, fmt.Errorf("openai: ln p of the passage's own tokens is asked for, and only a passage that is read whole shows it: want %q or %q as Whole", Echo, PromptLogProbs)
 	case w.Top < 0 || w.Top > most:
 		return collect.Predictions{}, fmt.Errorf("openai: %d log-probabilities a position are asked for, want 0 to %d", w.Top, most)
 	}
@@ -39,7 +41,7 @@ func (r reader) Predict(ctx context.Context, q collect.Reading) (collect.Predict
 		at[i].Argmax, at[i].Sample = collect.NoToken, collect.NoToken
 	}
 	switch {
-	case q.Want.Top > 0 || q.Want.Argmax && r.c.cfg.Reading.Whole != Separate:
+	case q.Want.Top > 0 || q.Want.Own || q.Want.Argmax && r.c.cfg.Reading.Whole != Separate:
 		m := max(q.Want.Top, 1)
 		if q.Want.Top > 0 && !r.c.cfg.Reading.SameTokenizer {
 			m = most // some will be no tokens of the marked model
@@ -53,6 +55,9 @@ func (r reader) Predict(ctx context.Context, q collect.Reading) (collect.Predict
 				at[i].Argmax = l.argmax
 			}
 			at[i].IDs, at[i].LogProbs = l.list.cut(q.Want.Top)
+			if q.Want.Own {
+				at[i].Own = l.own
+			}
 		}
 	case q.Want.Argmax:
 		tokens, err := s.generate(0)

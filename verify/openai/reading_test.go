@@ -175,14 +175,15 @@ func TestReadingRefusesWhatItCannotAsk(t *testing.T) {
 	a := &collect.Passage{Prompt: []int32{1}, Tokens: []int32{2, 3}}
 	for want, q := range map[string]collect.Reading{
 		"no passage": {End: 1},
-		"positions [0, 3) of a passage of 2 tokens":                     {Passage: a, End: 3},
-		"positions [1, 1) of a passage of 2 tokens":                     {Passage: a, Begin: 1, End: 1},
-		"positions [-1, 1) of a passage of 2 tokens":                    {Passage: a, Begin: -1, End: 1},
-		"passage of 2 tokens has 0 pieces":                              {Passage: a, End: 1},
-		"passage has a prompt of 1 tokens without its text":             {Passage: &collect.Passage{Prompt: []int32{1}, Tokens: []int32{2}, Pieces: []string{"b"}}, End: 1},
-		"nothing is asked of the positions, want argmax, sample or top": {Passage: &collect.Passage{Tokens: []int32{2}, Pieces: []string{"b"}}, End: 1},
-		"4 log-probabilities a position are asked for, want 0 to 3":     {Passage: &collect.Passage{Tokens: []int32{2}, Pieces: []string{"b"}}, End: 1, Want: collect.Want{Top: 4}},
-		"-1 log-probabilities a position are asked for, want 0 to 3":    {Passage: &collect.Passage{Tokens: []int32{2}, Pieces: []string{"b"}}, End: 1, Want: collect.Want{Top: -1, Argmax: true}},
+		"positions [0, 3) of a passage of 2 tokens":                                                 {Passage: a, End: 3},
+		"positions [1, 1) of a passage of 2 tokens":                                                 {Passage: a, Begin: 1, End: 1},
+		"positions [-1, 1) of a passage of 2 tokens":                                                {Passage: a, Begin: -1, End: 1},
+		"passage of 2 tokens has 0 pieces":                                                          {Passage: a, End: 1},
+		"passage has a prompt of 1 tokens without its text":                                         {Passage: &collect.Passage{Prompt: []int32{1}, Tokens: []int32{2}, Pieces: []string{"b"}}, End: 1},
+		"nothing is asked of the positions, want argmax, sample, top or own":                        {Passage: &collect.Passage{Tokens: []int32{2}, Pieces: []string{"b"}}, End: 1},
+		"4 log-probabilities a position are asked for, want 0 to 3":                                 {Passage: &collect.Passage{Tokens: []int32{2}, Pieces: []string{"b"}}, End: 1, Want: collect.Want{Top: 4}},
+		"only a passage that is read whole shows it: want \"echo\" or \"prompt_logprobs\" as Whole": {Passage: &collect.Passage{Tokens: []int32{2}, Pieces: []string{"b"}}, End: 1, Want: collect.Want{Own: true}},
+		"-1 log-probabilities a position are asked for, want 0 to 3":                                {Passage: &collect.Passage{Tokens: []int32{2}, Pieces: []string{"b"}}, End: 1, Want: collect.Want{Top: -1, Argmax: true}},
 	} {
 		_, err := s.Predict(context.Background(), q)
 		assert.ErrorContains(t, err, want)
