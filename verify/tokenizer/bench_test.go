@@ -76,3 +76,20 @@ func BenchmarkParse(b *testing.B) {
 		require.NoError(b, err)
 	}
 }
+
+// BenchmarkStable is for prose, and for the worst there is: one word of a thousand
+// bytes with a token for each two.
+func BenchmarkStable(b *testing.B) {
+	tok := parse(b, "testdata/smollm2/tokenizer.json")
+	for name, text := range map[string]string{
+		"prose": benchmarkTexts(b)["prose"][:20000],
+		"word":  strings.Repeat("ab", 500),
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(int64(len(text)))
+			for b.Loop() {
+				tok.Stable(text)
+			}
+		})
+	}
+}
