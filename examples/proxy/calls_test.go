@@ -148,6 +148,7 @@ func TestOddCalls(t *testing.T) {
 	for name, odd := range map[string]string{
 		"no index":    call(`"id":"1","function":{"name":"d","arguments":"{}"}`) + call(`"id":"2","function":{"name":"c","arguments":"{}"}`) + end,
 		"one index":   call(`"index":0,"id":"1","function":{"name":"d","arguments":"{}"}`) + call(`"index":0,"id":"2","function":{"name":"c","arguments":"{}"}`) + end,
+		"two ids":     call(`"index":0,"id":"1","function":{"name":"d","arguments":"{}"}`) + call(`"index":1,"id":"2","function":{"name":"c","arguments":"{}"}`) + call(`"index":1,"id":"3","function":{"name":"c","arguments":"{}"}`) + end,
 		"from 1":      call(`"index":1,"id":"1","function":{"name":"d","arguments":"{}"}`) + call(`"index":2,"id":"2","function":{"name":"c","arguments":"{}"}`) + end,
 		"no name":     call(`"index":0,"id":"1","function":{"name":"d","arguments":"{}"}`) + call(`"index":1,"id":"2","function":{"arguments":"{}"}`) + end,
 		"two names":   call(`"index":0,"id":"1","function":{"name":"d"}`) + call(`"index":0,"function":{"name":"e"}`) + call(`"index":1,"id":"2","function":{"name":"c"}`) + end,

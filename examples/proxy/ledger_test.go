@@ -211,6 +211,9 @@ func TestLeafBeforeByte(t *testing.T) {
 				return
 			}
 		}
+		_, _ = io.WriteString(w, "data: [DONE]\n\n")
+		w.(http.Flusher).Flush()
+		<-r.Context().Done()
 	}, nil)
 	body, request := bodyFor(answersPath)
 	r, err := http.NewRequest("POST", s.url+answersPath, strings.NewReader(body))
@@ -241,6 +244,22 @@ func TestLeafBeforeByte(t *testing.T) {
 		next <- true
 	}
 	assert.Greater(t, seen, 3)
+
+	// Nor does the end reach it before the hash of the whole.
+	for line := ""; line != "data: [DONE]\n"; {
+		line, err = lines.ReadString('\n')
+		require.NoError(t, err)
+		if line != "data: [DONE]\n" {
+			got += receive(t, strings.NewReader(line+"\n")).text[0]
+		}
+	}
+	assert.Equal(t, s.planted(t, "", request, text), got)
+	open, err := s.keeper.current()
+	require.NoError(t, err)
+	_, outputs := recorded(t, open.Reader(), ledger.Pseudonym{})
+	digest, err := s.proxy.vendor.names.Output([]byte(got))
+	require.NoError(t, err)
+	assert.Contains(t, outputs, digest)
 }
 
 // A request that is sent again has the same answer. With an Idempotency-Key it

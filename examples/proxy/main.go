@@ -33,6 +33,10 @@
 // the hash of the whole text follows in another leaf before the end of the stream
 // is sent, or when the client or the upstream hang up.
 //
+// Who wants plain text can have it by asking for log-probabilities, say: watch
+// the counts by reason. Other interfaces of the upstream are not planted; give
+// out no way around the proxy.
+//
 // # What goes wrong
 //
 // If the book or the ledger is unusable (damaged, locked, removed, a full disk),

@@ -281,6 +281,7 @@ func (got *received) event(t testing.TB, data string) {
 	for _, c := range e.Choices {
 		text := c.Text + c.Delta.Content
 		require.True(t, text == "" || got.finish[c.Index] == "", "text after the end")
+		require.True(t, len(c.Delta.ToolCalls) == 0 || got.finish[c.Index] == "", "a call after the end")
 		got.text[c.Index] += text
 		if c.FinishReason != "" {
 			got.finish[c.Index] = c.FinishReason

@@ -16,6 +16,7 @@ type metrics struct {
 	units   counters // planted, by tree
 
 	passed, refusedOptOuts, gone, upstreamErrors atomic.Int64
+	endless                                      atomic.Int64
 	inFlight                                     atomic.Int64
 	leaves, known, ledgerErrors                  atomic.Int64
 	appends                                      histogram
@@ -134,6 +135,7 @@ func (p *proxy) writeMetrics(w io.Writer) {
 	m.units.write(w, "dyetrace_units_planted_total", "tree")
 	one(w, "dyetrace_passed_total", "counter", "Requests to other endpoints.", m.passed.Load())
 	one(w, "dyetrace_opt_outs_refused_total", "counter", "Requests that ask for plain text without being trusted to.", m.refusedOptOuts.Load())
+	one(w, "dyetrace_endless_events_total", "counter", "Streams that went on untouched from an event too large to hold.", m.endless.Load())
 	one(w, "dyetrace_in_flight", "gauge", "Requests that are being answered.", m.inFlight.Load())
 	one(w, "dyetrace_clients_gone_total", "counter", "Requests whose client went away before the end.", m.gone.Load())
 	one(w, "dyetrace_upstream_errors_total", "counter", "Requests that the upstream did not answer.", m.upstreamErrors.Load())

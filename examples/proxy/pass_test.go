@@ -197,7 +197,8 @@ func TestEndlessEvent(t *testing.T) {
 	require.True(t, bytes.HasSuffix(raw, []byte(long)))
 	got := receive(t, bytes.NewReader(raw[:len(raw)-len(long)]))
 	assert.Equal(t, s.planted(t, "", request, "They often buy a lot of things, for example."), got.text[0])
-	assert.Equal(t, "1", s.metric(`dyetrace_answers_total{decision="size"}`))
+	assert.Equal(t, "1", s.metric("dyetrace_endless_events_total"))
+	assert.Equal(t, "1", s.metric(`dyetrace_answers_total{decision="planted"}`))
 }
 
 // Events of errors and unknown events come at their place, behind the text

@@ -71,9 +71,7 @@ func newProxy(upstream *url.URL, v *vendor, k *keeper, c cohorts, header bool, l
 		Transport:      transport,
 		ErrorLog:       lg,
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
-			if r.Context().Err() != nil {
-				p.metrics.gone.Add(1)
-			} else {
+			if r.Context().Err() == nil { // else the client went away
 				p.metrics.upstreamErrors.Add(1)
 				lg.Printf("upstream: %v", err)
 			}

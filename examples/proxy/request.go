@@ -58,6 +58,7 @@ type ask struct {
 // endpoint returns whether a path is one whose answers are looked at, and whether
 // it is that of chats.
 func endpoint(path string) (chat, ok bool) {
+	path = strings.TrimRight(path, "/")
 	chat = strings.HasSuffix(path, "/chat/completions")
 	return chat, chat || strings.HasSuffix(path, "/completions")
 }

@@ -90,7 +90,7 @@ func (s *stream) take(b []byte, end bool) {
 		s.untouched = true
 		s.ready = append(s.ready, s.events.buf...)
 		s.events = events{}
-		s.answer.proxy.metrics.answers.add(reasonSize, 1)
+		s.answer.proxy.metrics.endless.Add(1)
 	}
 }
 
