@@ -194,7 +194,7 @@ func TestStreams(t *testing.T) {
 // With nothing to plant a stream is the same, byte for byte.
 func TestStreamUnchanged(t *testing.T) {
 	for _, d := range dialects {
-		text := strings.Repeat("No carrier at all in naïve prose. ", 20)
+		text := strings.Repeat("No carrier at all in plain prose. ", 20)
 		rng := rand.New(rand.NewPCG(1, 2))
 		stream := d.stream([][]string{pieces(rng, 200, text)})
 		s := start(t, func(w http.ResponseWriter, r *http.Request) {
