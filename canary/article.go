@@ -1,11 +1,20 @@
 package canary
 
-import "strings"
+import (
+	"strings"
+	"unicode/utf8"
+)
 
 // A rendering is a form as it is written in one case, and whether it takes "an".
 type rendering struct {
 	text, curly []byte // with ' and with ’
 	an          bool
+}
+
+// first returns the first letter.
+func (r rendering) first() []byte {
+	_, n := utf8.DecodeRune(r.text)
+	return r.text[:n]
 }
 
 func render(form string) rendering {

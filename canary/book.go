@@ -99,6 +99,8 @@ type Book struct {
 	carriers []Carrier
 	items    []Item
 
+	noArticles bool // "a" and "an" are words like others
+
 	tools      bool
 	sequential []string
 
@@ -354,6 +356,9 @@ func (b *Book) canonical() []byte {
 		line("tree", t.Name, strconv.FormatUint(t.Share, 10))
 	}
 	line("reserve", fraction(b.reserve))
+	if b.noArticles {
+		line("articles none")
+	}
 	if b.tools {
 		line("tools parallel")
 		list("sequential", b.sequential)

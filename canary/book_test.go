@@ -43,6 +43,7 @@ func TestReadErrors(t *testing.T) {
 		{"tree share", anyHeader + "tree epoch 0\n", `share of tree epoch is "0", want 1 to 65535`},
 		{"tree twice", anyHeader + "tree vendor 2\n", `tree vendor stands twice`},
 		{"reserve", anyHeader + "reserve 1\n", `reserve is "1", want a decimal in [0, 1)`},
+		{"articles", anyHeader + "articles some\n", `test.txt:8: articles is "some", want english or none`},
 		{"sequential", anyHeader + "sequential a\n", `sequential a stands without`},
 		{"set", anyHeader + "carrier a\nafter @b\n", `test.txt:9: set @b is not known`},
 		{"one form", anyHeader + "carrier a\nform for example\n", `test.txt:8: carrier a has 1 forms, want 2 to 16`},
@@ -113,7 +114,7 @@ func TestHashBinds(t *testing.T) {
 		{"name test", "name tesu"}, {"prose/1", "plain/1"}, {"tilt 0.5", "tilt 0.50000001"}, {"tilt 0.5", "sampled"},
 		{"classifier none", "classifier dyetrace/1"}, {"classifier none", "classifier own/1\nclass any"}, {"bucket none", "bucket sentence"},
 		{"tree vendor 1", "tree vendor 2"}, {"tree vendor 1", "tree epoch 1"}, {"reserve 0.5", "reserve 0.25"}, {"tools parallel\nsequential w\n", ""},
-		{"sequential w", "sequential v"}, {"carrier ab", "carrier ac"}, {"for example", "for one"}, {"law 2147483649 2147483647", "law 2147483647 2147483649"},
+		{"sequential w", "sequential v"}, {"tools parallel", "articles none\ntools parallel"}, {"carrier ab", "carrier ac"}, {"for example", "for one"}, {"law 2147483649 2147483647", "law 2147483647 2147483649"},
 		{"\nbefore ^", "\nbefore ^ z"}, {"not-before x", "not-before z"}, {"after ,", "after , ;"}, {"not-after y", "not-after z"},
 		{"which p", "what p"}, {"form B", "form E"}, {"twins t", "twins u"}, {"form D", "form F"},
 	} {

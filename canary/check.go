@@ -111,9 +111,19 @@ func (p *reader) forms(c *Carrier) error {
 		c.single = c.single || !strings.Contains(f, " ")
 		r, n := utf8.DecodeRuneInString(f)
 		c.render = append(c.render, [2]rendering{render(f), render(string(unicode.ToUpper(r)) + f[n:])})
-		c.varies = c.varies || c.render[i][0].an != c.render[0][0].an
+		c.varies = c.varies || !p.book.noArticles && c.english() && c.render[i][0].an != c.render[0][0].an
 	}
 	return nil
+}
+
+// english reports whether a carrier may be used in English: none of its classes
+// need name another language.
+func (c *Carrier) english() bool {
+	other := func(pattern string) bool {
+		_, language, ok := strings.Cut(pattern, "/")
+		return ok && language != "*" && language != "en"
+	}
+	return len(c.Classes) == 0 || !slices.ContainsFunc(c.Classes, other)
 }
 
 func isUpper(s string) bool {

@@ -56,6 +56,7 @@
 //	bucket paragraphs 2 sentence    or none; any of paragraphs N, sentence, list; at most 16 values
 //	tree vendor 60                  shares of the units, several lines
 //	reserve 0.5                     share of each tree's units that is its reserve; default 0
+//	articles none                   "a" and "an" do not follow forms; default english
 //	tools parallel                  parallel tool calls are ordered
 //	sequential write_file           tools whose messages keep their order
 //
@@ -87,7 +88,8 @@
 // Forms begin with a letter, have 3 to 40 bytes, single spaces and no mark other
 // than ' - , . ! and :. In text the first letter may be upper case, and an
 // apostrophe may be curly; the form that is planted follows, and so does "a" or "an"
-// before it.
+// before it, unless the book has no articles or the carrier's classes name another
+// language than English.
 //
 // Read refuses forms that cannot be told apart, that stand in two carriers or that
 // could overlap in a text, unless guards keep them apart. Where a guard looks at a

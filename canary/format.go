@@ -146,6 +146,11 @@ func (p *reader) inBook(key, rest string) error {
 			return p.errorf(p.line, "reserve is %q, want a decimal in [0, 1)", rest)
 		}
 		b.reserve = share
+	case "articles":
+		if rest != "english" && rest != "none" {
+			return p.errorf(p.line, "articles is %q, want english or none", rest)
+		}
+		b.noArticles = rest == "none"
 	case "tools":
 		if rest != "parallel" {
 			return p.errorf(p.line, "tools is %q, want parallel", rest)
@@ -157,7 +162,7 @@ func (p *reader) inBook(key, rest string) error {
 		}
 		b.sequential = append(b.sequential, words...)
 	default:
-		return p.errorf(p.line, "directive is %q, want name, parser, mode, classifier, class, bucket, tree, reserve, tools, sequential, set, carrier, pick or twins", key)
+		return p.errorf(p.line, "directive is %q, want name, parser, mode, classifier, class, bucket, tree, reserve, articles, tools, sequential, set, carrier, pick or twins", key)
 	}
 	return nil
 }

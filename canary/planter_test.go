@@ -334,3 +334,29 @@ before we
 		assert.Equal(t, got, again)
 	}
 }
+
+// TestOtherLanguages plants German, whose letters have capitals beyond ASCII and
+// whose "an" is no article.
+func TestOtherLanguages(t *testing.T) {
+	const german = "carrier ja\nform übrigens\nform im Übrigen\ncarrier all\nform allen\nform sämtlichen\n"
+	c := forced(t, "articles none\n"+german)
+	for in, want := range map[string]string{
+		"Übrigens gibt es Brot.":      "Im Übrigen gibt es Brot.",
+		"Es gibt übrigens Brot.":      "Es gibt im Übrigen Brot.",
+		"Es gibt Übrigens Brot.":      "Es gibt Übrigens Brot.",
+		"Er ist an allen Tagen hier.": "Er ist an sämtlichen Tagen hier.",
+	} {
+		got, _ := plant(t, c, canary.Request{}, in)
+		assert.Equal(t, want, got)
+	}
+	text := strings.Replace(strings.Replace(anyHeader, "classifier none", "classifier dyetrace/1", 1), "tilt 0.5", "sampled", 1) +
+		"carrier all\nclasses */de\nform allen\nform sämtlichen\nlaw 1 4294967295\n"
+	b, err := canary.Read(strings.NewReader(text), "german.txt")
+	require.NoError(t, err)
+	choices, err := b.Choose(canary.Holder("vendor", testKey(t, 1)))
+	require.NoError(t, err)
+	got, _ := plant(t, choices, canary.Request{Prompt: "Wann ist er hier und wie lange nicht?"}, "Er ist an allen Tagen hier.")
+	assert.Equal(t, "Er ist an sämtlichen Tagen hier.", got)
+	got, _ = plant(t, choices, canary.Request{Prompt: "When is he here?"}, "Er ist an allen Tagen hier.")
+	assert.Equal(t, "Er ist an allen Tagen hier.", got)
+}

@@ -1,5 +1,7 @@
 package canary
 
+import "bytes"
+
 // A use is one occurrence of a carrier in a text.
 type use struct {
 	begin, end int // of the form
@@ -220,7 +222,7 @@ func (s *scanner) match(buf []byte, pos, article int, whole, eof bool, u *use) (
 	} else if article != pos {
 		return false, true // the carrier is found when its turn comes
 	}
-	capital := buf[pos] != c.Forms[best.form][0]
+	capital := !bytes.HasPrefix(buf[pos:], c.render[best.form][0].first())
 	if capital && !left.start {
 		return false, true // a name or a title
 	}
