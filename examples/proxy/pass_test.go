@@ -45,6 +45,8 @@ func TestPasses(t *testing.T) {
 	}
 	s := start(t, upstream, nil)
 	direct := s.upstream.URL
+	client := http.DefaultTransport.(*http.Transport).Clone()
+	client.DisableCompression = true
 	for _, c := range []struct {
 		method, path, kind string
 		body               []byte
@@ -68,7 +70,10 @@ func TestPasses(t *testing.T) {
 			for name, value := range map[string]string{"Authorization": "Bearer k", "X-Answer-As": c.kind, "X-Forwarded-For": "10.0.0.1", "Accept-Encoding": "br, gzip", "Content-Type": "application/x-thing", "User-Agent": ""} {
 				r.Header.Set(name, value)
 			}
-			resp, err := http.DefaultTransport.RoundTrip(r)
+			if c.method == "GET" { // the transport may not ask for what the client did not
+				r.Header.Del("Accept-Encoding")
+			}
+			resp, err := client.RoundTrip(r)
 			require.NoError(t, err)
 			defer resp.Body.Close()
 			body, err := io.ReadAll(resp.Body)

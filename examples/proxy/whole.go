@@ -41,7 +41,7 @@ func (a *answer) plantWhole(body []byte) ([]byte, bool) {
 // orderWhole orders the calls of tools in every choice. Their bytes move as they
 // are; only an index, if calls have one, stays with the place.
 func (a *answer) orderWhole(c *chunk) (edits []edit) {
-	if !a.plot.orders || !a.ask.tools {
+	if !a.plot.orders || !a.ask.order {
 		return nil
 	}
 	for _, p := range c.parts {
