@@ -121,6 +121,19 @@ func (l jointNull) stretched(v, factor float64) float64 {
 	return tail.Normal(evidence.NormalQuantile(l.tail(v)) / factor)
 }
 
+// jointLaw is the law of one score with the tail of the sum of those that were scored.
+type jointLaw struct {
+	tail.Law
+	null null
+}
+
+func (l jointLaw) LogTail(sum float64, n int64) float64 {
+	if n < 1 {
+		return 0
+	}
+	return l.null.tail(sum)
+}
+
 // byTail standardises statistics by their tails: exact for a continuous law, for a
 // discrete one on the safe side.
 func byTail(totals []total, tailOf func(*total) float64) evidence.Decoys {

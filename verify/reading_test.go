@@ -672,6 +672,10 @@ func TestEValueOfEntangledWords(t *testing.T) {
 		assert.Less(t, f.LogP, -1.0)
 		assert.Equal(t, f.LogTail, f.LogP)
 		assert.InDelta(t, math.Log(0.5)-f.LogP/2, f.LogE, 1e-8)
+		// That law says what can be reached, too; bounds of single scores reach nothing.
+		assert.True(t, f.Power.Attainable, "%v", f.Void)
+		assert.NotContains(t, fmt.Sprint(f.Void), "cannot reach the level")
+		assert.Less(t, f.Power.Detectable, 1.0)
 	}
 }
 
@@ -708,4 +712,46 @@ func TestServedReadingSaysWhatItStandsOn(t *testing.T) {
 	assert.Less(t, r.Findings[1].Scored, r.Findings[0].Scored)
 	c.Plan.Tests = c.Plan.Tests[:1]
 	assert.ErrorContains(t, c.Plan.Check(), "plan names 1 served answers")
+}
+
+// Sums of such words have no law over several keys either: a pool of them is void.
+func TestPoolsOfEntangledMarksAreVoid(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 74))
+	c := newCase(t, []string{text(teacher.plain(200, rng)...)}, nil)
+	for i, name := range []string{"one", "two"} {
+		config, err := synthid.ParseConfig(synthid.Table, fmt.Appendf(nil, `{"ngram_len": 3, "keys": [%d, -470012533, 3377215]}`, 8130922711+i))
+		require.NoError(t, err)
+		mark, err := synthid.New(config)
+		require.NoError(t, err)
+		c.Plan.Keys = append(c.Plan.Keys, verify.KeyPlan{Name: name, Mark: mark.ID(), KeyID: mark.Info().KeyID, Kind: mark.Info().Kind})
+		c.Keys = append(c.Keys, verify.Opened{Name: name, Mark: mark})
+	}
+	c.Plan.Tests, c.Plan.Decoys = []verify.Test{{Name: verify.G1}}, 1000
+	c.Plan.Pools = []verify.Pool{{Name: "both", Test: verify.G1, Keys: []string{"one", "two"}}}
+	r := c.judge(t)
+	assert.Empty(t, r.Finding("one", verify.G1).Void)
+	f := r.Finding("both", verify.G1)
+	assert.Equal(t, []string{"words of different windows depend on each other under these marks: no law of the sum over keys is known"}, f.Void)
+	assert.Zero(t, f.LogP)
+	assert.False(t, f.Rejected)
+}
+
+// Where decoys of a mark leave out windows of their own, each is compared with the law of
+// as many scores as it has.
+func TestDecoysThatLeaveOutWindows(t *testing.T) {
+	mark, err := watermark.Build(selective{odd{seed: 5, gate: true}}, watermark.Gumbel{}, watermark.Rules{Width: 1})
+	require.NoError(t, err)
+	rec := &verify.Record{Texts: []watermark.Text{{Tokens: speak(500, 5, plainly(rand.New(rand.NewPCG(1, 75))), func(token) {})}}}
+	found, err := verify.Examination{Name: "k", Mark: mark, Tests: []verify.Test{{Name: verify.G1}}, Alpha: 1e-3, Decoys: 1000}.Run(context.Background(), rec)
+	require.NoError(t, err)
+	assert.Empty(t, found[0].Void)
+	assert.InDelta(t, 1, found[0].Decoys.Dispersion, 0.12)
+	assert.Positive(t, found[0].Dropped.Gated)
+}
+
+// selective is a source whose decoys choose their windows as it does.
+type selective struct{ odd }
+
+func (s selective) Decoy(seed [32]byte) watermark.Source {
+	return selective{odd{seed: rand.New(rand.NewChaCha8(seed)).Uint64(), gate: true}}
 }

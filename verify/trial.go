@@ -109,11 +109,11 @@ func (t *trial) fillSum(f *Finding, got *total) error {
 	l, ok := t.null.(sumNull)
 	if !ok { // words depend on each other: the joint law has no e-process
 		l = sumOf(law, n, t.of.test)
+		if l.kind == Exact {
+			l.counted = jointLaw{law, t.null}
+		}
 	}
 	f.LogP, f.Tail = l.counted.LogTail(f.Statistic, l.among), l.kind
-	if !ok && l.kind == Exact {
-		f.LogP = f.LogTail
-	}
 	if !ok {
 		f.LogE = logEOfP(f.LogP)
 	}
