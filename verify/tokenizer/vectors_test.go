@@ -81,6 +81,9 @@ func TestVectors(t *testing.T) {
 	folder := own
 	if other := os.Getenv("DYETRACE_VECTORS"); other != "" {
 		folder = other
+		if _, err := os.Stat(filepath.Join(folder, "encodings.jsonl")); errors.Is(err, fs.ErrNotExist) {
+			t.Skip("DYETRACE_VECTORS holds no encodings.jsonl")
+		}
 	}
 	file := filepath.Join(folder, "tokenizer.json")
 	if _, err := os.Stat(file); folder != own && errors.Is(err, fs.ErrNotExist) {
