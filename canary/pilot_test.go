@@ -66,7 +66,10 @@ func pilotBook(t testing.TB) *canary.Book {
 	return b
 }
 
-func pilotTexts(t testing.TB, dir, name string) (texts []string) {
+func pilotTexts(t testing.TB, name string) []string { return recorded(t, "testdata/pilot", name) }
+
+// recorded returns the texts of a file of a pilot.
+func recorded(t testing.TB, dir, name string) (texts []string) {
 	f, err := os.Open(filepath.Join(dir, name+".jsonl.gz"))
 	require.NoError(t, err)
 	defer f.Close()
@@ -94,7 +97,7 @@ func TestPilotBook(t *testing.T) {
 
 func pilotTally(t testing.TB, b *canary.Book, dir, name string) *canary.Tally {
 	tally := b.NewTally()
-	for _, text := range pilotTexts(t, dir, name) {
+	for _, text := range recorded(t, dir, name) {
 		require.NoError(t, tally.Add(canary.Request{}, text))
 	}
 	return tally
