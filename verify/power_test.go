@@ -273,7 +273,7 @@ func traces(t testing.TB, seed uint64, n, tokens int, share float64) (*trialCase
 // suspect that knows none of the keys, though it copies from the contexts. 600 pools.
 func TestPoolsAreExact(t *testing.T) {
 	var bound, sum []float64
-	for i := range uint64(600) {
+	for i := range shorter(600) {
 		c, _ := traces(t, 1+i, 5, 24, 0)
 		h := habits[i%uint64(len(habits))]
 		clean := &mind{own: plainSelf, reference: plainSelf, habit: h.make(), certain: 0.8, rng: rand.New(rand.NewPCG(i, 36))}
@@ -369,6 +369,14 @@ func TestPoolsAreVoid(t *testing.T) {
 	assert.Equal(t, []string{"its part under key trace 3 is void"}, f.Void)
 }
 
+// shorter returns a sixth of runs with -short.
+func shorter(runs uint64) uint64 {
+	if testing.Short() {
+		return runs / 6
+	}
+	return runs
+}
+
 // A tree of keys: a vendor, two cohorts, three accounts in each, every key with
 // passages of its own.
 func forest(t testing.TB, seed uint64, know func(name string) float64) (*trialCase, collect.Predictor) {
@@ -450,7 +458,7 @@ func parentOf(p *verify.Plan, name string) string {
 // than chance explains.
 func TestHierarchyHoldsItsRate(t *testing.T) {
 	var least []float64
-	for i := range uint64(300) {
+	for i := range shorter(300) {
 		c, _ := forest(t, 10+i, func(string) float64 { return 0 })
 		clean := &mind{own: plainSelf, reference: plainSelf, habit: habits[i%uint64(len(habits))].make(), certain: 0.8, rng: rand.New(rand.NewPCG(i, 38))}
 		c.Plan.Tests = c.Plan.Tests[:1]

@@ -163,10 +163,7 @@ func TestTestsOfReadingAreCalibrated(t *testing.T) {
 // two keys are looked for by five tests each, and the least adjusted p-value of the family
 // is a p-value. What decoys would void could only raise it.
 func TestWholeProtocolHoldsItsRate(t *testing.T) {
-	runs := uint64(200)
-	if testing.Short() {
-		runs = 60
-	}
+	runs := shorter(200)
 	var least []float64
 	for i := range runs {
 		rng := rand.New(rand.NewPCG(i, 91))

@@ -719,7 +719,7 @@ func TestPoolsOfEntangledMarksAreVoid(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 74))
 	c := newCase(t, []string{text(teacher.plain(200, rng)...)}, nil)
 	for i, name := range []string{"one", "two"} {
-		config, err := synthid.ParseConfig(synthid.Table, fmt.Appendf(nil, `{"ngram_len": 3, "keys": [%d, -470012533, 3377215]}`, 8130922711+i))
+		config, err := synthid.ParseConfig(synthid.Table, fmt.Appendf(nil, `{"ngram_len": 3, "keys": [%d, -470012533, 3377215]}`, 8130922711+int64(i)))
 		require.NoError(t, err)
 		mark, err := synthid.New(config)
 		require.NoError(t, err)

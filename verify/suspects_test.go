@@ -317,14 +317,6 @@ func newLearnt(mark *watermark.Watermark, share, much float64, rng *rand.Rand) *
 	return &learnt{mind: mind{own: plainSelf, reference: plainSelf, rng: rng}, mark: mark, share: share, much: much, width: mark.Rules().Width}
 }
 
-// logPs returns ln p of a finding, as the plan would count it: 0 if void.
-func logPs(f *verify.Finding) float64 {
-	if len(f.Void) > 0 {
-		return 0
-	}
-	return f.LogP
-}
-
 // Predict implements [collect.Predictor].
 func (m *mind) Predict(_ context.Context, q collect.Reading) (collect.Predictions, error) {
 	return predictions(q, func(c []token, prompt int) collect.Prediction { return m.predict(c, prompt) }), nil
