@@ -110,6 +110,11 @@ func TestStreamedCalls(t *testing.T) {
 				continue
 			}
 			moved++
+			text := s.planted(t, "", toolRequest, before)
+			for _, c := range want {
+				text += "\x00" + c.Name + "\x00" + c.Arguments
+			}
+			s.sawOutput(t, text)
 		}
 	}
 	assert.GreaterOrEqual(t, moved, 6)

@@ -67,6 +67,9 @@ func TestFailsOpen(t *testing.T) {
 			require.Error(t, s.proxy.unusable())
 			assert.Contains(t, s.proxy.unusable().Error(), c.why)
 			assert.Contains(t, s.log.String(), "serving plain text")
+			if c.reason == reasonLedger {
+				require.Eventually(t, func() bool { _, err := s.keeper.current(); return err != nil }, 10*time.Second, time.Millisecond, "it is given up until it opens again")
+			}
 		})
 	}
 }
@@ -86,6 +89,13 @@ func TestSecondOpener(t *testing.T) {
 	require.Eventually(t, func() bool { return second.proxy.unusable() == nil }, 10*time.Second, time.Millisecond)
 	_, raw = second.post(t, answersPath, body)
 	assert.Equal(t, string(planted), string(raw), "the keys are bound already, to the same digests")
+	require.NoError(t, second.close())
+	second.keeper = nil
+	report, err := ledger.Verify(first.o.ledger, first.verifier)
+	require.NoError(t, err)
+	for _, kind := range []ledger.Kind{ledger.KindCommitment, ledger.KindBook, ledger.KindPolicy} {
+		assert.EqualValues(t, 2, report.Kinds[kind], "bound once: vendor and epoch")
+	}
 }
 
 // Another book in an epoch is refused by the ledger, so nothing is planted from it.

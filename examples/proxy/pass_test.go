@@ -212,12 +212,18 @@ func TestErrorInStream(t *testing.T) {
 	stream := "event: x\ndata: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"They often buy\"}}]}\n\ndata: {\"unknown\":1}\n\ndata: {\"error\":{\"message\":\"out of memory\"}}\n\n"
 	s := start(t, reply("text/event-stream", func() string { return stream }), nil)
 	body, request := bodyFor(answersPath)
-	_, raw := s.post(t, answersPath, body)
+	resp, raw := s.post(t, answersPath, body)
+	assert.Empty(t, resp.Header.Get("ETag"), "of other bytes")
 	planted := s.planted(t, "", request, "They often buy")
 	assert.True(t, strings.HasSuffix(string(raw), "data: {\"error\":{\"message\":\"out of memory\"}}\n\n"))
 	assert.Contains(t, string(raw), "data: {\"unknown\":1}\n\n")
 	before, _, _ := strings.Cut(string(raw), "data: {\"error\"")
 	assert.Equal(t, planted, receive(t, strings.NewReader(before)).text[0])
+
+	// Calls that wait for others come before it too.
+	stream = "data: {\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":0,\"function\":{\"name\":\"a\"}}]}}]}\n\ndata: {\"error\":{}}\n\n"
+	_, raw = s.post(t, answersPath, fmt.Sprintf(toolBody, true))
+	assert.Equal(t, stream, string(raw))
 }
 
 // What a bare ReverseProxy makes of an answer is what the proxy makes of one that
