@@ -156,7 +156,7 @@ func TestRemovedMeanwhile(t *testing.T) {
 			w.(http.Flusher).Flush()
 			time.Sleep(time.Millisecond) // so that the pieces come one by one
 		}
-	}, nil)
+	}, func(o *options) { o.again = time.Hour }) // an append notices, not only the next checkpoint
 	body, request := bodyFor(answersPath)
 	ask := func() string {
 		_, raw := s.post(t, answersPath, body)
@@ -170,9 +170,10 @@ func TestRemovedMeanwhile(t *testing.T) {
 
 	require.Eventually(t, func() bool { return s.proxy.unusable() != nil }, 10*time.Second, time.Millisecond)
 	assert.Equal(t, text, ask())
+	s.keeper.tend()
 	assert.NoDirExists(t, s.o.ledger, "it is not begun anew")
 	require.NoError(t, os.Rename(away(), s.o.ledger))
-	require.Eventually(t, func() bool { return s.proxy.unusable() == nil }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { s.keeper.tend(); return s.proxy.unusable() == nil }, 10*time.Second, 5*time.Millisecond)
 	assert.Equal(t, planted, ask())
 	require.NoError(t, s.close())
 	s.keeper = nil
