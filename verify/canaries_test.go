@@ -205,7 +205,7 @@ func TestCanariesAreCalibrated(t *testing.T) {
 	} {
 		var logP []float64
 		scored := 0
-		for i := range uint64(200) {
+		for i := range uint64(100) {
 			x := newCase(t, c.answers, c.prompts)
 			planting(t, x, book, newKey(t, 1000+i), nil, c.test)
 			f := x.judgeAll(t).Finding("canaries", c.test.String())
