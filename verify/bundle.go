@@ -45,6 +45,7 @@ import (
 //	plan            file of the plan
 //	prompts       ? file of the frame of prompts
 //	passages      ? file of the frame of passages
+//	twins         ? file of the frame of candidates of twins
 //	transcript      file of the suspect's transcript
 //	seal            file of its seal
 //	control       * file of a control's transcript; NAME is the control's
@@ -150,9 +151,9 @@ func (b *Bundle) addCase(c *Case) error {
 		return err
 	}
 	b.add(kindPlan, "", plan)
-	for i, f := range []*collect.Frame{c.Frames.Prompts, c.Frames.Passages} {
+	for i, f := range []*collect.Frame{c.Frames.Prompts, c.Frames.Passages, c.Frames.Twins} {
 		if f != nil {
-			if err := b.addFile([]string{kindPrompts, kindPassages}[i], "", f); err != nil {
+			if err := b.addFile([]string{kindPrompts, kindPassages, kindTwins}[i], "", f); err != nil {
 				return err
 			}
 		}

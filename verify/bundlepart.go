@@ -21,6 +21,7 @@ const (
 	kindPlan        = "plan"
 	kindPrompts     = "prompts"
 	kindPassages    = "passages"
+	kindTwins       = "twins"
 	kindTranscript  = "transcript"
 	kindSeal        = "seal"
 	kindControl     = "control"
@@ -39,7 +40,7 @@ var kinds = [...]struct {
 	name            string
 	required, named bool
 }{
-	{name: kindPlan, required: true}, {name: kindPrompts}, {name: kindPassages},
+	{name: kindPlan, required: true}, {name: kindPrompts}, {name: kindPassages}, {name: kindTwins},
 	{name: kindTranscript, required: true}, {name: kindSeal, required: true},
 	{name: kindControl, named: true}, {name: kindControlSeal, named: true},
 	{name: kindServed}, {name: kindBook}, {name: kindKeys}, {name: kindTokenizer}, {name: kindLedger, named: true},

@@ -103,6 +103,7 @@ func (v *verifier) claims() []Claim {
 		add(ClaimBook, "", p.Book.Hash)
 		add(ClaimPrompts, "", p.Frame.Digest)
 		add(ClaimPassages, "", p.Reading.Frame.Digest)
+		add(ClaimTwins, "", p.Twins.Frame.Digest)
 		add(ClaimPlan, "", v.planDigest)
 	}
 	add(ClaimSeal, "", v.c.Seal.Digest)
@@ -182,6 +183,7 @@ func (v *verifier) warn() {
 	}{
 		{ClaimPrompts, p.Frame.Logged, !p.Frame.IsZero()},
 		{ClaimPassages, p.Reading.Frame.Logged, !p.Reading.Frame.IsZero()},
+		{ClaimTwins, p.Twins.Frame.Logged, !p.Twins.IsZero()},
 		{ClaimServed, p.Served.Logged, !p.Served.IsZero()},
 	} {
 		switch {

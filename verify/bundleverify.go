@@ -52,6 +52,7 @@ const (
 	ClaimBook     = "book of canaries"
 	ClaimPrompts  = "frame of prompts"
 	ClaimPassages = "frame of passages"
+	ClaimTwins    = "frame of twins"
 	ClaimPlan     = "plan"
 	ClaimSeal     = "seal"
 )
@@ -217,6 +218,7 @@ func (v *verifier) frames() {
 	}{
 		{kindPrompts, func() FramePlan { return p.Frame }, &v.c.Frames.Prompts},
 		{kindPassages, func() FramePlan { return p.Reading.Frame }, &v.c.Frames.Passages},
+		{kindTwins, func() FramePlan { return p.Twins.Frame }, &v.c.Frames.Twins},
 	} {
 		data, ok := v.needed(f.kind, "", p != nil && !f.plan().IsZero())
 		if !ok {

@@ -22,7 +22,7 @@ type Case struct {
 	// Keys are opened now. A key of the plan that is not here makes void
 	// findings, which count in the family.
 	Keys []Opened
-	// Tokenizer is the one that the plan names. Required for G tests.
+	// Tokenizer is the one that the plan names. Required for G tests and Rank.
 	Tokenizer Tokenizer
 	// Served are the marked answers that the plan names, in the order in which
 	// they were served: every answer generated, siblings that lost included, or a
@@ -114,6 +114,9 @@ func (c *Case) check() ([]*Opened, error) {
 	if err := c.checkBook(); err != nil {
 		return nil, err
 	}
+	if err := c.checkTwins(); err != nil {
+		return nil, err
+	}
 	return c.open()
 }
 
@@ -203,9 +206,11 @@ func (c *Case) control(name string) int {
 	return slices.IndexFunc(c.Controls, func(x Control) bool { return x.Transcript != nil && x.Transcript.Suspect == name })
 }
 
-// record returns what a transcript holds, in tokens.
+// record returns what a transcript holds, in tokens: of the passages those that are
+// marked, and nothing of what was said of their own tokens.
 func (c *Case) record(t *collect.Transcript) *Record {
-	r := &Record{Served: c.Served, End: c.Plan.Reading.End, Passages: c.task.Passages, Predictions: make([][]collect.Prediction, len(c.task.Passages))}
+	marked := c.task.Passages[:c.Plan.Reading.Frame.Ask]
+	r := &Record{Served: c.Served, End: c.Plan.Reading.End, Passages: marked, Predictions: make([][]collect.Prediction, len(marked))}
 	for _, e := range t.Prompts {
 		if e.Status == collect.Complete || e.Status == collect.Refused {
 			r.Prompts = append(r.Prompts, c.Tokenizer.Encode(e.Question))
@@ -213,6 +218,9 @@ func (c *Case) record(t *collect.Transcript) *Record {
 		}
 	}
 	for _, e := range t.Readings {
+		if e.Passage >= len(marked) {
+			break
+		}
 		list := &r.Predictions[e.Passage]
 		if *list == nil {
 			*list = make([]collect.Prediction, len(c.task.Passages[e.Passage].Tokens))
@@ -221,6 +229,9 @@ func (c *Case) record(t *collect.Transcript) *Record {
 			}
 		}
 		copy((*list)[e.Begin:e.End], e.Predictions)
+		for i := e.Begin; i < e.End; i++ {
+			(*list)[i].Own = nil
+		}
 	}
 	return r
 }

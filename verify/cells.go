@@ -67,6 +67,14 @@ func (j *judgement) tree(ctx context.Context, k KeyPlan, key keys.Key) error {
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)
 		}
+		if test.Name == Rank {
+			f, err := j.rank(k, key, test)
+			if err != nil {
+				return err
+			}
+			j.report.Findings = append(j.report.Findings, f)
+			continue
+		}
 		t, answers, err := j.c.treeTest(j.c.Transcript, k.Tree, test)
 		if err != nil {
 			return err
@@ -224,14 +232,14 @@ func (c *Case) treeTest(t *collect.Transcript, tree string, test Test) (*treeTes
 		}
 	}
 	var drawn []canary.Unit
-	if test.Reserve > 0 {
+	if test.Reserve > 0 && test.carriers() {
 		if drawn, err = c.Book.Draw(tree, test.Reserve, c.Plan.Nonce.Value); err != nil {
 			return nil, 0, fmt.Errorf("verify: %w", err)
 		}
 	}
 	out := &treeTest{book: c.Book}
 	for _, u := range counted {
-		if u.Unit.Tree != tree || test.Reserve > 0 && !slices.Contains(drawn, u.Unit) || test.Reserve == 0 && u.Unit.Reserve {
+		if u.Unit.Tree != tree || u.Unit.Reserve != (test.Reserve > 0) || drawn != nil && !slices.Contains(drawn, u.Unit) {
 			continue
 		}
 		if err := out.add(test, u, base, reference != nil); err != nil {

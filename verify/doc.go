@@ -107,6 +107,25 @@
 // −88 (R2), −158 (R3), −758 (R4), −462 (R4h); of 6,515 positions of texts that it
 // never saw −3, −1, −3, −32 and −8, and with Served −7, −4, −8, −67 and −23.
 //
+// # Ranks of twins
+//
+// A book of canaries can hold twins: candidates of a text of which the key planted one
+// in what was served, each as likely as any other. Rank asks a suspect for ln p of
+// every candidate of every twins ([collect.Want], Own), all after one prompt that the
+// nonce picks, and nobody needs a key for that: the frame follows from book, prompts and
+// tokenizer ([TwinsFrame]), and a case with another frame is refused. The rank of the
+// planted one is 1 + #{twins at least as likely}: ties count against the claim, and so
+// does what is missing, a twin as more likely and the planted candidate as less. The
+// p-value is that of the number k of items whose planted candidate is first,
+//
+//	P(K ≥ k),   K a sum of independent Bernoulli(1/(m+1)), m the twins of an item
+//
+// exact without ties at the first place and a bound with them, whatever the suspect
+// finds likely and however candidates differ in length. The sum of all ranks stands
+// beside it, as a figure. Items are other units than those of Cells and Picks: their
+// e-values multiply under one key. Suspects that are sent ids need the vocabulary of the
+// plan's tokenizer. ln p of own tokens is for ranks only: R tests never see it.
+//
 // # Calibration
 //
 // Every finding is compared with the same test under decoy keys that are derived
@@ -163,14 +182,16 @@
 //	 "suspect":NAME,"sequence":COUNT,"earlier":COUNT,
 //	 "frame"?:FRAME,
 //	 "reading"?:{"frame":FRAME,"top"?:COUNT,"reference"?:NAME,"age"?:TEXT,"span"?:COUNT,"end"?:ID},
+//	 "twins"?:{"frame":FRAME,"prompts":[TEXT,…]},
 //	 "nonce"?:{"value":DIGEST,"source":TEXT},
 //	 "probes"?:[TEXT,…],
 //	 "tokenizer"?:{"name":NAME,"digest":DIGEST},
-//	 "keys":[{"name":NAME,"mark":ID,"kind":KIND,"key_id":ID,"commitment"?:COMMITMENT,"held_out"?:true,"parent"?:NAME},…],
-//	 "tests":[{"name":TEST,"form"?:"difference","weight"?:"ridge","fresh"?:true,"served"?:true,"sparse"?:true,"first"?:COUNT,"stop"?:true},…],
+//	 "keys":[{"name":NAME,"mark":ID,"kind":KIND,"key_id":ID,"commitment"?:COMMITMENT,"tree"?:NAME,"held_out"?:true,"parent"?:NAME},…],
+//	 "tests":[{"name":TEST,"form"?:"difference","weight"?:"ridge","fresh"?:true,"served"?:true,"sparse"?:true,"first"?:COUNT,"stop"?:true,"reserve"?:COUNT},…],
 //	 "served"?:{"digest":DIGEST,"texts":COUNT,"logged"?:TEXT},
+//	 "book"?:{"name":NAME,"hash":DIGEST,"baseline"?:NAME},
 //	 "controls"?:[NAME,…],
-//	 "products"?:[{"name":NAME,"test":TEXT,"keys":[NAME,…]},…],
+//	 "products"?:[{"name":NAME,"parts":[{"key":NAME,"test":TEXT},…]},…],
 //	 "pools"?:[{"name":NAME,"test":TEXT,"keys":[NAME,…]},…],
 //	 "correction"?:"holm" or "hierarchy",
 //	 "alpha":NUMBER,"decoys":COUNT,
@@ -184,4 +205,7 @@
 // Decoy key j of a mark is [watermark.Watermark.Decoy] with the seal's digest as
 // its seed; of a mark whose key is part of a pool, with the digest of the seal's
 // digest ‖ name of the key in the context "dyetrace 2026-11-24 verify pooled decoys/1".
+// Decoy keys of a tree are draws of every unit's option, in order, from the stream of
+// the seal's digest in the context "dyetrace 2026-11-25 verify canary decoys/1", and for
+// twins of their planted candidates in "dyetrace 2026-11-25 verify twin decoys/1".
 package verify

@@ -44,6 +44,9 @@ type Finding struct {
 	// Canaries is what a finding of canaries stands on: Raw are then answers, Scored
 	// cells, Statistic the sum of their gains less its mean.
 	Canaries *CanaryFinding `json:"canaries,omitempty"`
+	// Twins is what a finding of Rank stands on: Raw are then candidates, Scored items,
+	// Statistic how many planted candidates are first.
+	Twins *TwinsFinding `json:"twins,omitempty"`
 	// Controls are what the test says of the plan's clean models.
 	Controls []ControlFinding `json:"controls,omitempty"`
 

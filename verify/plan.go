@@ -29,12 +29,15 @@ type Plan struct {
 	// Reading says which texts the suspect is to read and what it is to predict.
 	// Required with R tests.
 	Reading ReadingPlan `json:"reading,omitzero"`
+	// Twins says what the suspect reads for Rank. Required with it.
+	Twins TwinsPlan `json:"twins,omitzero"`
 	// Nonce picks prompts and texts. Without one the report begins with NoNonce.
 	Nonce Nonce `json:"nonce,omitzero"`
 	// Probes are prompts asked at the start, in the middle and at the end.
 	Probes []string `json:"probes,omitempty"`
 	// Tokenizer of the marked model turns answers into tokens. Required with G
-	// tests.
+	// tests, and with Rank, for which it cuts the candidates: without other tests of
+	// tokens it may be the suspect's own.
 	Tokenizer TokenizerID `json:"tokenizer,omitzero"`
 	// Keys are the marks that are looked for, each tested by every test.
 	// Required.
@@ -282,10 +285,11 @@ func (p *Plan) Family() evidence.Family {
 type Frames struct {
 	Prompts  *collect.Frame
 	Passages *collect.Frame
+	Twins    *collect.Frame // of [TwinsFrame], with Rank
 }
 
-// Task returns what the plan asks of a suspect. The frames are those that the plan
-// names.
+// Task returns what the plan asks of a suspect: prompts, then marked passages, then
+// candidates of twins. The frames are those that the plan names.
 func (p *Plan) Task(f Frames) (collect.Task, error) {
 	digest, err := p.Digest()
 	if err != nil {
@@ -299,7 +303,11 @@ func (p *Plan) Task(f Frames) (collect.Task, error) {
 	if err != nil {
 		return collect.Task{}, err
 	}
-	for i, line := range lines {
+	candidates, err := p.candidates(f.Twins)
+	if err != nil {
+		return collect.Task{}, err
+	}
+	for i, line := range append(lines, candidates...) {
 		passage, err := collect.ParsePassage(line)
 		if err != nil {
 			return collect.Task{}, fmt.Errorf("verify: passage %d: %w", i, err)
@@ -316,6 +324,7 @@ func (p *Plan) want() collect.Want {
 	for _, t := range p.Tests {
 		w.Argmax = w.Argmax || t.Name == R1
 		w.Sample = w.Sample || t.Name == R2
+		w.Own = w.Own || t.Name == Rank
 	}
 	return w
 }

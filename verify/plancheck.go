@@ -18,7 +18,7 @@ func (p *Plan) Check() error {
 		return errors.New("verify: there is no plan")
 	}
 	for _, f := range []func() error{p.checkStrings, p.checkSuspect, p.checkKeys, p.checkTests, p.checkFrames,
-		p.checkReading, p.checkControls, p.checkBook, p.checkJoint, p.checkTree, p.checkRates} {
+		p.checkReading, p.checkTwins, p.checkControls, p.checkBook, p.checkJoint, p.checkTree, p.checkRates} {
 		if err := f(); err != nil {
 			return err
 		}
@@ -29,7 +29,8 @@ func (p *Plan) Check() error {
 // checkStrings refuses what JSON would change silently.
 func (p *Plan) checkStrings() error {
 	all := slices.Concat([]string{p.Suspect, p.Frame.Logged, p.Served.Logged, p.Nonce.Source, p.Tokenizer.Name,
-		p.Reading.Frame.Logged, p.Reading.Reference, p.Reading.Age, p.Book.Name}, p.Probes, p.Controls)
+		p.Reading.Frame.Logged, p.Reading.Reference, p.Reading.Age, p.Book.Name, p.Twins.Frame.Logged},
+		p.Probes, p.Controls, p.Twins.Prompts)
 	for _, k := range p.Keys {
 		all = append(all, k.Name, k.Mark, k.KeyID, k.Tree)
 	}
@@ -67,8 +68,8 @@ func (p *Plan) uses(is func(Test) bool) bool { return slices.ContainsFunc(p.Test
 
 // checkFrames compares what is asked with what the tests need.
 func (p *Plan) checkFrames() error {
-	texts := p.uses(func(t Test) bool { return !t.reads() })
-	tokens := p.uses(func(t Test) bool { return !t.reads() && !t.canary() })
+	texts := p.uses(Test.writes)
+	tokens := p.uses(func(t Test) bool { return !t.reads() && !t.canary() || t.Name == Rank })
 	if texts || !p.Frame.IsZero() || len(p.Probes) > 0 {
 		if err := p.Frame.check("prompts"); err != nil {
 			return err

@@ -33,6 +33,7 @@ type Report struct {
 
 	Frame        FramePlan      `json:"frame,omitzero"`
 	Reading      ReadingPlan    `json:"reading,omitzero"`
+	Twins        TwinsPlan      `json:"twins,omitzero"`
 	Nonce        Nonce          `json:"nonce,omitzero"`
 	Served       ServedPlan     `json:"served,omitzero"`
 	Answers      collect.Counts `json:"answers"`                 // of prompts
@@ -63,7 +64,7 @@ func newReport(c *Case) (*Report, error) {
 	r := &Report{
 		Schema: reportSchema, Plan: t.Plan, Transcript: c.Seal.Transcript, Seal: c.Seal.Digest,
 		Suspect: p.Suspect, Sequence: p.Sequence, Alpha: p.Alpha, Family: p.Size() + p.Earlier, Correction: p.Correction,
-		Frame: p.Frame, Reading: p.Reading, Nonce: p.Nonce, Served: p.Served,
+		Frame: p.Frame, Reading: p.Reading, Twins: p.Twins, Nonce: p.Nonce, Served: p.Served,
 		Answers: t.Counts(), Readings: t.ReadingCounts(), Models: t.Models(), ProbesDiffer: t.ProbesDiffer(),
 		Limits: limits[:],
 	}

@@ -25,6 +25,12 @@ func (r *Report) round() {
 				figures = append(figures, &c.Cells[i].Share, &c.Cells[i].Baseline, &c.Cells[i].Gain)
 			}
 		}
+		if t := f.Twins; t != nil {
+			figures = append(figures, &t.Expected, &t.LogExcess)
+			for i := range t.Items {
+				figures = append(figures, &t.Items[i].Lead)
+			}
+		}
 		for c := range f.Controls {
 			figures = append(figures, &f.Controls[c].LogP)
 		}

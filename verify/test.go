@@ -38,6 +38,9 @@ const (
 	// among all that the law of the book might have given it: Cells, weighted as
 	// Škorić et al. (2008) weigh a code of Tardos.
 	Cohort = "cohort"
+	// Rank asks which of several candidates, of which the key planted one, the suspect
+	// finds most likely: by ln p, without a word of its own. It needs [TwinsPlan].
+	Rank = "rank"
 )
 
 // Difference is the form of R4 and R4h that takes differences of probabilities in
@@ -55,7 +58,7 @@ const ridge = 1e-3 // τ²
 // A Test is a test with its parameters. Its name in findings and products is
 // [Test.String].
 type Test struct {
-	Name string `json:"name"` // G1, G2, R1, R2, R3, R4, R4h
+	Name string `json:"name"` // G1, G2, R1, R2, R3, R4, R4h, or one of canaries
 	// Form is, for R4 and R4h, Difference, or empty for square roots.
 	Form string `json:"form,omitempty"`
 	// Weight is, for R4, Ridge, or empty for none.
@@ -85,9 +88,9 @@ type Test struct {
 	// if First says so: the p-value is 1/e. For tests whose p-value is a bound
 	// with First 0.
 	Stop bool `json:"stop,omitempty"`
-	// Reserve is, for Cells and Cohort, how many units of the tree's reserve are looked
-	// at, drawn by the plan's nonce, in place of those of its screening half: for a
-	// test that confirms.
+	// Reserve makes a test of canaries look at the tree's reserve in place of its
+	// screening half: for a test that confirms. It is how many of the carriers' units
+	// there the plan's nonce draws; of picks, orders and twins all are taken.
 	Reserve int `json:"reserve,omitempty"`
 }
 
@@ -116,19 +119,25 @@ func (t Test) String() string {
 
 // canary reports whether the test is of canaries.
 func (t Test) canary() bool {
-	return t.Name == Cells || t.Name == Picks || t.Name == Order || t.Name == Cohort
+	return t.Name == Cells || t.Name == Picks || t.Name == Order || t.Name == Cohort || t.Name == Rank
 }
+
+// carriers reports whether the test is of wordings.
+func (t Test) carriers() bool { return t.Name == Cells || t.Name == Cohort }
 
 // units says which units of a tree a test of canaries looks at.
 func (t Test) units() string {
 	switch {
-	case t.Name == Cohort || t.Name == Cells:
+	case t.carriers():
 		return fmt.Sprint("carriers ", t.Reserve > 0)
 	}
-	return t.Name
+	return fmt.Sprint(t.Name, " ", t.Reserve > 0)
 }
 
-// reads reports whether the test looks at predictions.
+// writes reports whether the test looks at the suspect's own texts.
+func (t Test) writes() bool { return !t.reads() && t.Name != Rank }
+
+// reads reports whether the test looks at predictions of marked texts.
 func (t Test) reads() bool { return strings.HasPrefix(t.Name, "R") }
 
 // weighted reports whether the test's statistic is a weighted sum.
@@ -143,17 +152,17 @@ func (t Test) served() bool { return t.Name == G2 || t.Served }
 func (t Test) check() error {
 	switch t.Name {
 	case G1, G2, R1, R2, R3, R4, R4h:
-	case Cells, Picks, Order, Cohort:
+	case Cells, Picks, Order, Cohort, Rank:
 		if plain := (Test{Name: t.Name, Reserve: t.Reserve}); t != plain {
 			return fmt.Errorf("verify: test %s has parameters of other tests, want at most Reserve", t.Name)
 		}
 	default:
-		return fmt.Errorf("verify: test is %q, want %q, %q, %q, %q, %q, %q or %q, or of canaries %q, %q, %q or %q",
-			t.Name, G1, G2, R1, R2, R3, R4, R4h, Cells, Picks, Order, Cohort)
+		return fmt.Errorf("verify: test is %q, want %q, %q, %q, %q, %q, %q or %q, or of canaries %q, %q, %q, %q or %q",
+			t.Name, G1, G2, R1, R2, R3, R4, R4h, Cells, Picks, Order, Cohort, Rank)
 	}
 	switch {
-	case t.Reserve < 0 || t.Reserve > 0 && t.Name != Cells && t.Name != Cohort:
-		return fmt.Errorf("verify: test %s looks at %d units of the reserve, want at least 0, or none for tests other than %s and %s", t.Name, t.Reserve, Cells, Cohort)
+	case t.Reserve < 0 || t.Reserve > 0 && !t.canary():
+		return fmt.Errorf("verify: test %s looks at %d units of the reserve, want at least 0, and none for tests that are not of canaries", t.Name, t.Reserve)
 	case t.Form != "" && (t.Form != Difference || !t.referenced()):
 		return fmt.Errorf("verify: test %s has form %q, want none, or %q for R4 and R4h", t.Name, t.Form, Difference)
 	case t.Weight != "" && (t.Weight != Ridge || t.Name != R4):

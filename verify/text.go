@@ -48,6 +48,7 @@ func (r *Report) writeHead(p *page) {
 	p.row("seal", "%v", r.Seal)
 	r.writeFrame(p, "prompts", r.Frame)
 	r.writeFrame(p, "passages", r.Reading.Frame)
+	r.writeTwins(p)
 	if r.Reading.Reference != "" {
 		p.row("reference", "%s, older than the commitments: %s", printable(r.Reading.Reference), printable(r.Reading.Age))
 	}
@@ -58,7 +59,7 @@ func (r *Report) writeHead(p *page) {
 	if !r.Frame.IsZero() {
 		writeCounts(p, "answers", r.Answers)
 	}
-	if !r.Reading.IsZero() {
+	if !r.Reading.IsZero() || !r.Twins.IsZero() {
 		writeCounts(p, "readings", r.Readings)
 	}
 	if len(r.Models) > 0 {
@@ -92,6 +93,27 @@ func (r *Report) writeFrame(p *page, what string, f FramePlan) {
 	}
 	p.row(what, "%s of a frame of %s%s", grouped(f.Ask), grouped(f.Size), picked)
 	p.row("frame logged", "%s", logged(f.Logged, "nothing shows that the frame is older than the nonce"))
+}
+
+// writeTwins writes which candidates were read, and after what.
+func (r *Report) writeTwins(p *page) {
+	t := r.Twins
+	if t.IsZero() {
+		return
+	}
+	at, err := t.pick(r.Nonce)
+	if err != nil { // a report that was made up
+		return
+	}
+	picked := "the only prompt"
+	if n := len(t.Prompts); n > 1 {
+		picked = fmt.Sprintf("one of %s prompts", grouped(n))
+		if !r.Nonce.IsZero() {
+			picked += ", picked by the nonce of " + printable(r.Nonce.Source)
+		}
+	}
+	p.row("twins", "%s candidates, all that the book has, each after %q, %s", grouped(t.Frame.Ask), t.Prompts[at], picked)
+	p.row("frame logged", "%s", logged(t.Frame.Logged, "nothing shows that the frame is older than the nonce"))
 }
 
 func writeCounts(p *page, what string, a collect.Counts) {
@@ -155,6 +177,10 @@ func (f *Finding) writeText(p *page) {
 	if f.Canaries != nil {
 		p.row("cells", "%s, of %s first uses in %s answers", grouped(f.Scored), grouped(f.Canaries.Uses), grouped(f.Raw))
 		p.row("sum", "%.3f of gains less their means", f.Statistic)
+	} else if t := f.Twins; t != nil {
+		p.row("twins", "%s items with %s candidates; %s candidates without ln p, %s items without a likeliest one",
+			grouped(f.Scored), grouped(f.Raw), grouped(t.Missing), grouped(t.Tied))
+		p.row("first", "%.0f planted candidates are the likeliest of their item, %.2f expected", f.Statistic, t.Expected)
 	} else if f.Raw > 0 || f.Law != "" {
 		p.row("scored", "%s of %s tokens%s%s", grouped(f.Scored), grouped(f.Raw), f.Dropped, stopped)
 	}
@@ -168,13 +194,21 @@ func (f *Finding) writeText(p *page) {
 	if c := f.Canaries; c != nil {
 		p.row("", "bound in closed form %.2f, by %s draws %.2f", log10(c.LogClosed), grouped(canaryDraws), log10(c.LogDrawn))
 	}
+	if t := f.Twins; t != nil {
+		p.row("", "of the sum of ranks %.2f: %s above the least, %.1f expected", log10(t.LogExcess), grouped(t.Excess), t.ExpectedExcess)
+	}
 	p.row("log10 e", "%.2f", log10(f.LogE))
 	if f.Effect != (evidence.Effect{}) {
-		p.row("effect", "%.4f standard deviations a token (95 %%: %.4f to %.4f)", f.Effect.D, f.Effect.Low, f.Effect.High)
+		unit := "a token"
+		if f.Twins != nil {
+			unit = "an item"
+		}
+		p.row("effect", "%.4f standard deviations %s (95 %%: %.4f to %.4f)", f.Effect.D, unit, f.Effect.Low, f.Effect.High)
 	}
 	f.Decoys.writeText(p)
 	f.Power.writeText(p)
 	f.Canaries.writeText(p)
+	f.Twins.writeText(p)
 	for _, c := range f.Controls {
 		p.row("control", "%s: log10 p of %s %.2f, %s scored", printable(c.Name), c.Test, log10(c.LogP), grouped(c.Scored))
 	}
