@@ -291,3 +291,33 @@ func TestPlansOfCanariesRefuse(t *testing.T) {
 	_, err = verify.CommitTree("x", book, canary.TreeKey{Tree: "vendor", Option: newKey(t, 1)}, [32]byte{})
 	assert.EqualError(t, err, `verify: nonce of key "x" is 32 zeros, want random bytes`)
 }
+
+// Canaries need no tokens, and neither does reading: such a plan has no tokenizer.
+func TestCanariesWithoutATokenizer(t *testing.T) {
+	answers := says(rand.New(rand.NewPCG(1, 81)), 40, func(int) float64 { return 0.5 })
+	c := newCase(t, answers, nil)
+	c.Plan.Tokenizer, c.Tokenizer, c.Plan.Decoys = verify.TokenizerID{}, verify.Tokenizer{}, 1000
+	planting(t, c, smallBook(t), newKey(t, 81), nil, verify.Test{Name: verify.Cells})
+	r := c.judgeAll(t)
+	assert.Positive(t, r.Finding("canaries", verify.Cells).Scored)
+
+	key := newKey(t, 82)
+	c.key(t, "vendor", newMark(t, key, watermark.Gumbel{}, 2), key)
+	frame, err := collect.PassageFrame([]collect.Passage{{Tokens: teacher.plain(40, rand.New(rand.NewPCG(1, 82)))}})
+	require.NoError(t, err)
+	c.Frames.Passages = frame
+	c.Plan.Reading.Frame = verify.FramePlan{Digest: frame.Digest(), Size: 1, Ask: 1}
+	c.Plan.Tests = append(c.Plan.Tests, verify.Test{Name: verify.R1})
+	task, err := c.Plan.Task(c.Frames)
+	require.NoError(t, err)
+	digest, err := task.Passages[0].Digest()
+	require.NoError(t, err)
+	predicted := make([]collect.Prediction, 40)
+	for i := range predicted {
+		predicted[i] = argmax(token(i))
+	}
+	c.Transcript.Want = task.Want
+	c.Transcript.Readings = []collect.ReadingExchange{{End: 40, Question: digest, Status: collect.Complete, Predictions: predicted, Asked: 1, First: 1, Last: 2}}
+	r = c.judgeAll(t)
+	assert.Positive(t, r.Finding("vendor", verify.R1).Scored)
+}

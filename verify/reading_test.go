@@ -533,19 +533,22 @@ func TestExaminationRefuses(t *testing.T) {
 	_, err := good.Run(context.Background(), rec())
 	require.NoError(t, err)
 	for want, spoil := range map[string]func(e *verify.Examination){
-		"verify: examination has no mark":                                    func(e *verify.Examination) { e.Mark = nil },
-		"verify: examination has 0 tests, want at least 1":                   func(e *verify.Examination) { e.Tests = nil },
-		"verify: examination has -1 decoy keys, want 0 to 1000000":           func(e *verify.Examination) { e.Decoys = -1 },
-		"verify: number of workers is -1":                                    func(e *verify.Examination) { e.Workers = -1 },
-		"verify: error rate is 1, want more than 0 and less than 1":          func(e *verify.Examination) { e.Alpha = 1 },
-		"verify: error rate is NaN":                                          func(e *verify.Examination) { e.Alpha = math.NaN() },
-		`verify: test is "R5", want`:                                         func(e *verify.Examination) { e.Tests[0].Name = "R5" },
-		`verify: test R1 has form "difference"`:                              func(e *verify.Examination) { e.Tests[0].Form = verify.Difference },
-		`verify: test R4h has weight "ridge"`:                                func(e *verify.Examination) { e.Tests[0] = verify.Test{Name: verify.R4h, Weight: verify.Ridge} },
-		"verify: test R1 is fresh":                                           func(e *verify.Examination) { e.Tests[0].Fresh = true },
-		"verify: test G1 looks at served windows":                            func(e *verify.Examination) { e.Tests[0] = verify.Test{Name: verify.G1, Served: true} },
-		"verify: test R1 counts the first -1 scores":                         func(e *verify.Examination) { e.Tests[0].First = -1 },
-		"verify: test R3 is sparse":                                          func(e *verify.Examination) { e.Tests[0] = verify.Test{Name: verify.R3, Sparse: true} },
+		"verify: examination has no mark":                           func(e *verify.Examination) { e.Mark = nil },
+		"verify: examination has 0 tests, want at least 1":          func(e *verify.Examination) { e.Tests = nil },
+		"verify: examination has -1 decoy keys, want 0 to 1000000":  func(e *verify.Examination) { e.Decoys = -1 },
+		"verify: number of workers is -1":                           func(e *verify.Examination) { e.Workers = -1 },
+		"verify: error rate is 1, want more than 0 and less than 1": func(e *verify.Examination) { e.Alpha = 1 },
+		"verify: error rate is NaN":                                 func(e *verify.Examination) { e.Alpha = math.NaN() },
+		`verify: test is "R5", want`:                                func(e *verify.Examination) { e.Tests[0].Name = "R5" },
+		`verify: test R1 has form "difference"`:                     func(e *verify.Examination) { e.Tests[0].Form = verify.Difference },
+		`verify: test R4h has weight "ridge"`:                       func(e *verify.Examination) { e.Tests[0] = verify.Test{Name: verify.R4h, Weight: verify.Ridge} },
+		"verify: test R1 is fresh":                                  func(e *verify.Examination) { e.Tests[0].Fresh = true },
+		"verify: test G1 looks at served windows":                   func(e *verify.Examination) { e.Tests[0] = verify.Test{Name: verify.G1, Served: true} },
+		"verify: test R1 counts the first -1 scores":                func(e *verify.Examination) { e.Tests[0].First = -1 },
+		"verify: sparse test R1 counts the first 10000001 scores, want at most 10000000": func(e *verify.Examination) {
+			e.Tests[0] = verify.Test{Name: verify.R1, Sparse: true, First: 10_000_001}
+		},
+		"verify: test R3 is sparse": func(e *verify.Examination) { e.Tests[0] = verify.Test{Name: verify.R3, Sparse: true} },
 		"verify: sparse test R1 counts all scores, want the first N of them": func(e *verify.Examination) { e.Tests[0].Sparse = true },
 		"verify: test G1 stops early":                                        func(e *verify.Examination) { e.Tests[0] = verify.Test{Name: verify.G1, Stop: true} },
 		"verify: test R1 sparse stops early": func(e *verify.Examination) {

@@ -173,6 +173,8 @@ func (t Test) check() error {
 		return fmt.Errorf("verify: test %s looks at served windows, want that of an R test; %s does so for texts", t.Name, G2)
 	case t.First < 0 || t.First > maxFirst:
 		return fmt.Errorf("verify: test %s counts the first %d scores, want 0 to %d", t.Name, t.First, maxFirst)
+	case t.Sparse && t.First > maxSparse:
+		return fmt.Errorf("verify: sparse test %s counts the first %d scores, want at most %d", t.Name, t.First, maxSparse)
 	case t.Sparse && t.weighted():
 		return fmt.Errorf("verify: test %s is sparse, want a test that scores one token a position", t.Name)
 	case t.Sparse && t.Name != G1 && t.First == 0:
@@ -183,5 +185,7 @@ func (t Test) check() error {
 	return nil
 }
 
-// maxFirst is beyond the number of tokens of any corpus.
-const maxFirst = 1_000_000_000
+const (
+	maxFirst  = 1_000_000_000 // beyond the number of tokens of any corpus
+	maxSparse = 10_000_000    // each decoy sorts so many
+)
