@@ -18,6 +18,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 )
 
 func main() {
@@ -55,6 +56,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 			return fmt.Errorf("radioactivity: suspect %s: %w", name, err)
 		}
 		rows = append(rows, found...)
+	}
+	if len(rows) == 0 {
+		return fmt.Errorf("radioactivity: the folder has no file of %s, want gen_NAME, read_sup_NAME or read_new_NAME of some model", strings.Join(rec.models(), ", "))
 	}
 	if o.json {
 		return writeLines(stdout, rows)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"slices"
 	"strconv"
@@ -29,7 +30,8 @@ var carried embed.FS
 //	read_sup_NAME.jsonl.gz    what it predicts in train_marked, position by position
 //	read_new_NAME.jsonl.gz    what it predicts in fresh_marked
 //
-// A folder may lack files of a model; keys and marked texts it has.
+// A folder may lack files of a model, but not all of all models; keys and marked texts
+// it has.
 type recording struct {
 	fs   fs.FS
 	meta meta
@@ -45,6 +47,7 @@ type meta struct {
 		Algorithm    string `json:"algorithm"`
 		ContextWidth int    `json:"context_width"`
 		Deduplicate  string `json:"deduplicate_contexts"`
+		Vocab        int    `json:"vocab"` // 0 if it is not said
 	} `json:"mark"`
 	Models      map[string]json.RawMessage `json:"models"`
 	ReferenceOf map[string]string          `json:"reference_of"`
@@ -88,7 +91,7 @@ func open(dir string) (*recording, error) {
 		r.fs = os.DirFS(dir)
 	}
 	if err := r.json("meta.json", &r.meta); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("folder %q: %w", dir, err)
 	}
 	if len(r.meta.Models) == 0 {
 		return nil, errors.New("meta.json: there are no models, want at least 1")
@@ -168,15 +171,27 @@ func (r *recording) texts(name string) ([]text, error) {
 		if len(t.Completion) == 0 {
 			return errors.New("there are no completion_ids")
 		}
-		for _, id := range slices.Concat(t.Prompt, t.Completion) {
-			if id < 0 {
-				return fmt.Errorf("token is %d, want at least 0", id)
-			}
+		if err := r.inside(slices.Concat(t.Prompt, t.Completion)...); err != nil {
+			return err
 		}
 		out = append(out, t)
 		return nil
 	})
 	return out, err
+}
+
+// inside refuses tokens that the vocabulary does not have.
+func (r *recording) inside(tokens ...int32) error {
+	last := int32(math.MaxInt32)
+	if n := r.meta.Mark.Vocab; n > 0 && n < math.MaxInt32 {
+		last = int32(n) - 1
+	}
+	for _, id := range tokens {
+		if id < 0 || id > last {
+			return fmt.Errorf("token is %d, want 0 to %d", id, last)
+		}
+	}
+	return nil
 }
 
 // has reports whether the folder has a file of records.
@@ -204,6 +219,9 @@ func (r *recording) predictions(name string, texts []text) (passages []collect.P
 		}
 		if p.Text == nil || p.Pos == nil || p.Argmax == nil || p.Sample == nil {
 			return errors.New("a position has t, p, a and s")
+		}
+		if err := r.inside(append(p.IDs, *p.Argmax, *p.Sample)...); err != nil {
+			return err
 		}
 		i, ok := place[*p.Text]
 		switch {

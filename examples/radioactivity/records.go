@@ -26,10 +26,11 @@ func eachRecord(fsys fs.FS, name string, f func(line []byte) error) (err error) 
 	}
 	lines := bufio.NewScanner(z)
 	lines.Buffer(nil, maxLine)
-	n := 0
-	for lines.Scan() {
+	n, records := 0, 0
+	for lines.Scan() && lines.Err() == nil { // what was read before an error is no whole line
 		n++
 		if line := bytes.TrimSpace(lines.Bytes()); len(line) > 0 {
+			records++
 			if err := f(line); err != nil {
 				return fmt.Errorf("%s: line %d: %w", name, n, err)
 			}
@@ -40,8 +41,8 @@ func eachRecord(fsys fs.FS, name string, f func(line []byte) error) (err error) 
 		return fmt.Errorf("%s: the file is cut off in or after line %d", name, n)
 	case err != nil:
 		return fmt.Errorf("%s: after line %d: %w", name, n, err)
-	case n == 0:
-		return fmt.Errorf("%s: the file is empty", name)
+	case records == 0:
+		return fmt.Errorf("%s: the file has no records", name)
 	}
 	return nil
 }
