@@ -95,7 +95,7 @@ func (j *judgement) tree(ctx context.Context, k KeyPlan, key keys.Key) error {
 			} else if len(control.units) > 0 {
 				c.LogP = control.law.LogTail(sum)
 			}
-			f.convict(c, j.c.Plan.level())
+			f.convict(c, j.levels)
 		}
 		j.report.Findings = append(j.report.Findings, f)
 	}
@@ -104,9 +104,9 @@ func (j *judgement) tree(ctx context.Context, k KeyPlan, key keys.Key) error {
 
 // convict notes what a test says of a control, and voids the finding where it says
 // the same.
-func (f *Finding) convict(c ControlFinding, level float64) {
+func (f *Finding) convict(c ControlFinding, of *levels) {
 	f.Controls = append(f.Controls, c)
-	if c.LogP <= level {
+	if of.finds(c.LogP, f, f) {
 		f.Void = append(f.Void, fmt.Sprintf("%s, which never saw marked answers, shows the same: log10 p of %s is %.2f",
 			printable(c.Name), c.Test, log10(c.LogP)))
 	}
@@ -123,7 +123,7 @@ func (j *judgement) fillTree(f *Finding, t *treeTest, key keys.Key) error {
 	if err != nil {
 		return err
 	}
-	level := j.c.Plan.level()
+	level := j.levels.of(f)
 	f.Statistic, f.LogE = sum, t.law.LogE(sum)
 	if err := t.tail(f, sum, key); err != nil {
 		return err

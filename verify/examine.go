@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 
 	"github.com/dyetrace/dyetrace/watermark"
 )
@@ -51,7 +50,11 @@ func (e Examination) Run(ctx context.Context, rec *Record) ([]Finding, error) {
 	}
 	plan := Plan{Alpha: e.Alpha, Tests: e.Tests, Keys: []KeyPlan{{Name: e.Name, Mark: e.Mark.ID(), Kind: e.Mark.Info().Kind}}}
 	pool := &decoyPool{seed: e.Seed, count: e.Decoys, workers: e.Workers, progress: e.Progress, total: e.Decoys}
-	found, _, err := examine(ctx, plan.Keys[0], e.Mark, rec, e.Tests, plan.level(), pool)
+	at, err := plan.levels()
+	if err != nil {
+		return nil, err
+	}
+	found, _, err := examine(ctx, plan.Keys[0], e.Mark, rec, e.Tests, at, pool)
 	if err != nil {
 		return nil, err
 	}
@@ -63,13 +66,8 @@ func (e Examination) Run(ctx context.Context, rec *Record) ([]Finding, error) {
 	return r.Findings, nil
 }
 
-// level returns ln of the level of one test of the plan's family.
-func (p *Plan) level() float64 {
-	return math.Log(p.Alpha) - math.Log(float64(p.Size()+p.Earlier))
-}
-
 // examine makes the tests under one key, and returns the totals of the decoys too.
-func examine(ctx context.Context, k KeyPlan, mark *watermark.Watermark, rec *Record, tests []Test, level float64, pool *decoyPool) ([]Finding, []keyTotals, error) {
+func examine(ctx context.Context, k KeyPlan, mark *watermark.Watermark, rec *Record, tests []Test, at *levels, pool *decoyPool) ([]Finding, []keyTotals, error) {
 	r, err := read(mark, rec, tests)
 	if err != nil {
 		return nil, nil, fmt.Errorf("key %q: %w", k.Name, err)
@@ -80,7 +78,7 @@ func examine(ctx context.Context, k KeyPlan, mark *watermark.Watermark, rec *Rec
 	scores, _ := r.scores(mark, &scratch)
 	for i, test := range tests {
 		found[i] = k.finding(test)
-		trials[i] = trial{mark: mark, reading: r, of: &r.tests[i], level: level}
+		trials[i] = trial{mark: mark, reading: r, of: &r.tests[i], level: at.of(&found[i])}
 		trials[i].stop(&found[i], scores)
 	}
 	own := r.score(mark, &scratch)

@@ -141,7 +141,7 @@ type ControlFinding struct {
 
 // A PowerFinding says what the test could have found.
 type PowerFinding struct {
-	Level      float64 `json:"ln_level"`             // Alpha over the size of the family
+	Level      float64 `json:"ln_level"`             // at which the test is tested first: Alpha over the size of the family; with Hierarchy the key's share
 	Power      float64 `json:"power"`                // probability
 	Detectable float64 `json:"detectable,omitempty"` // least effect found with that power; none if unattainable
 	Attainable bool    `json:"attainable"`           // whether any text of this length reaches the level

@@ -91,7 +91,7 @@ func (j *judgement) pooled(q Pool, parts []*Finding) (Finding, error) {
 		return f, nil
 	}
 	s := selection{test: test, raw: f.Raw}
-	t := trial{reading: &reading{law: all.law}, of: &s, level: j.c.Plan.level(), null: sumOf(all.law, all.own.n, test)}
+	t := trial{reading: &reading{law: all.law}, of: &s, level: j.levels.of(&f), null: sumOf(all.law, all.own.n, test)}
 	f.Law = all.law.String()
 	f.Statistic = all.own.sum.float()
 	if err := t.fillSum(&f, &all.own); err != nil {
@@ -103,7 +103,7 @@ func (j *judgement) pooled(q Pool, parts []*Finding) (Finding, error) {
 			own.add(&j.clean[[2]string{name, key}][slices.Index(tests, test)].own)
 		}
 		law := sumOf(all.law, own.n, test)
-		f.convict(ControlFinding{Name: name, Test: q.Test, Scored: int(own.n), LogP: law.counted.LogTail(own.sum.float(), law.among)}, t.level)
+		f.convict(ControlFinding{Name: name, Test: q.Test, Scored: int(own.n), LogP: law.counted.LogTail(own.sum.float(), law.among)}, j.levels)
 	}
 	if len(all.decoys) == 0 {
 		f.Void = append(f.Void, uncalibrated)
@@ -119,15 +119,13 @@ func (p *Plan) correct(logP []float64) ([]evidence.Decision, error) {
 	if p.Correction != Hierarchy {
 		return p.Family().Holm(logP)
 	}
-	// Each test's tree, each product and pool and each earlier test has an equal
-	// share of Alpha.
 	var single []Part
 	for _, k := range p.Keys {
 		for _, t := range k.takes(p.Tests) {
 			single = append(single, Part{k.Name, t.String()})
 		}
 	}
-	shares := float64(len(p.Tests) + len(logP) - len(single) + p.Earlier)
+	shares := p.shares()
 	share := evidence.Family{Alpha: p.Alpha / shares}
 	out := make([]evidence.Decision, len(logP))
 	for _, t := range p.Tests {
@@ -157,6 +155,65 @@ func (p *Plan) correct(logP []float64) ([]evidence.Decision, error) {
 		out[i].LogP = min(0, out[i].LogP+math.Log(shares))
 	}
 	return out, nil
+}
+
+// shares returns among how many Hierarchy shares Alpha equally: each test's tree, each
+// product and pool and each earlier test.
+func (p *Plan) shares() float64 {
+	return float64(len(p.Tests) + len(p.Products) + len(p.Pools) + p.Earlier)
+}
+
+// levels are ln of the levels at which a plan's tests are tested first.
+type levels struct {
+	alpha float64 // of the family
+	one   float64 // of a test that has none of its own
+	own   map[Part]float64
+}
+
+// of returns the level of a finding.
+func (l *levels) of(f *Finding) float64 {
+	if x, ok := l.own[Part{f.Key, f.Test}]; ok {
+		return x
+	}
+	return l.one
+}
+
+// finds reports whether a p-value that should find nothing, as of a clean model, is one
+// that the plan would call a finding of such a test: it reaches the level, or it is no
+// larger than that of a finding which Holm's method may reject later.
+func (l *levels) finds(logP float64, of, finding *Finding) bool {
+	return logP <= l.of(of) || finding.LogP <= l.alpha && logP <= finding.LogP
+}
+
+// lost reports whether a p-value leaves nothing of a finding.
+func (l *levels) lost(f *Finding, logP float64) bool {
+	level := l.of(f)
+	return f.LogP <= level && logP > level || f.LogP <= l.alpha && logP > l.alpha
+}
+
+// levels returns the levels of the plan.
+func (p *Plan) levels() (*levels, error) {
+	l := &levels{alpha: math.Log(p.Alpha)}
+	if p.Correction != Hierarchy {
+		l.one = l.alpha - math.Log(float64(p.Size()+p.Earlier))
+		return l, nil
+	}
+	l.one, l.own = l.alpha-math.Log(p.shares()), make(map[Part]float64)
+	share := evidence.Family{Alpha: p.Alpha / p.shares()}
+	for _, t := range p.Tests {
+		of, err := share.HierarchicalLevels(p.parents(t))
+		if err != nil {
+			return nil, err
+		}
+		n := 0
+		for _, k := range p.Keys {
+			if slices.Contains(k.takes(p.Tests), t) {
+				l.own[Part{k.Name, t.String()}] = of[n]
+				n++
+			}
+		}
+	}
+	return l, nil
 }
 
 // parents returns, for each key that takes a test, the index of the next such key

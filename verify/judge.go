@@ -31,6 +31,9 @@ func Judge(ctx context.Context, c Case) (*Report, error) {
 		return nil, err
 	}
 	j := &judgement{c: &c, report: r, totals: make(map[string][]keyTotals), clean: make(map[[2]string][]keyTotals)}
+	if j.levels, err = c.Plan.levels(); err != nil {
+		return nil, fmt.Errorf("verify: %w", err)
+	}
 	j.pool = &decoyPool{seed: c.Seal.Digest, count: c.Plan.Decoys, workers: c.Workers, progress: c.Progress, shared: new(decoyWork)}
 	j.pool.total = j.pool.count * len(c.Keys)
 	for i, k := range c.Plan.Keys {
@@ -65,6 +68,7 @@ func Judge(ctx context.Context, c Case) (*Report, error) {
 type judgement struct {
 	c      *Case
 	report *Report
+	levels *levels
 	pool   *decoyPool
 	totals map[string][]keyTotals    // by key, then by test
 	clean  map[[2]string][]keyTotals // of controls, by control and key, then by test
@@ -87,7 +91,7 @@ func (j *judgement) key(ctx context.Context, k KeyPlan, mark *watermark.Watermar
 		seed = canon.Sum(pooledContext, seed[:], []byte(k.Name))
 	}
 	tests := k.takes(j.c.Plan.Tests)
-	found, totals, err := examine(ctx, k, mark, rec, tests, j.c.Plan.level(), j.pool.with(seed))
+	found, totals, err := examine(ctx, k, mark, rec, tests, j.levels, j.pool.with(seed))
 	if err != nil {
 		return err
 	}
@@ -140,14 +144,14 @@ func (j *judgement) controls(ctx context.Context, k KeyPlan, mark *watermark.Wat
 	for _, name := range p.Controls {
 		rec := j.c.record(j.c.Controls[j.c.control(name)].Transcript).under(k.Name)
 		asked, stands := controlTests(tests, rec)
-		said, totals, err := examine(ctx, k, mark, rec, asked, p.level(), &decoyPool{})
+		said, totals, err := examine(ctx, k, mark, rec, asked, j.levels, &decoyPool{})
 		if err != nil {
 			return fmt.Errorf("control %q: %w", name, err)
 		}
 		for i := range found {
 			f, s := &found[i], &said[stands[i]]
 			j.clean[[2]string{name, k.Name}] = append(j.clean[[2]string{name, k.Name}], totals[stands[i]])
-			f.convict(ControlFinding{Name: name, Test: s.Test, Scored: s.Scored, LogP: s.LogP}, p.level())
+			f.convict(ControlFinding{Name: name, Test: s.Test, Scored: s.Scored, LogP: s.LogP}, j.levels)
 		}
 	}
 	for i := range found {
@@ -185,11 +189,11 @@ func (j *judgement) holdOut() {
 	for _, k := range p.Keys {
 		for _, t := range k.takes(p.Tests) {
 			f := j.report.Finding(k.Name, t.String())
-			if !k.HeldOut || !(f.LogP <= p.level()) || len(f.Void) > 0 {
+			if !k.HeldOut || len(f.Void) > 0 {
 				continue
 			}
 			for i := range j.report.Findings {
-				if g := &j.report.Findings[i]; g.Test == f.Test {
+				if g := &j.report.Findings[i]; g.Test == f.Test && j.levels.finds(f.LogP, f, g) {
 					g.Void = append(g.Void, fmt.Sprintf("the test finds key %s as well, under which nothing was made: log10 p is %.2f", printable(k.Name), log10(f.LogP)))
 				}
 			}

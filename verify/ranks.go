@@ -216,7 +216,7 @@ func (j *judgement) rank(k KeyPlan, key keys.Key, test Test) (Finding, error) {
 		if err != nil {
 			return f, err
 		}
-		f.convict(ControlFinding{Name: name, Test: f.Test, Scored: len(control.items), LogP: control.law.LogTailFirsts(firsts)}, p.level())
+		f.convict(ControlFinding{Name: name, Test: f.Test, Scored: len(control.items), LogP: control.law.LogTailFirsts(firsts)}, j.levels)
 	}
 	return f, nil
 }
@@ -230,7 +230,7 @@ func (j *judgement) fillRank(f *Finding, t *rankTest, key keys.Key) error {
 	if err != nil {
 		return err
 	}
-	level := j.c.Plan.level()
+	level := j.levels.of(f)
 	f.Statistic, f.LogP, f.LogE = float64(firsts), t.law.LogTailFirsts(firsts), t.picks.LogE(firsts)
 	f.LogTail = f.LogP
 	if f.Twins = t.finding(planted, excess); f.Twins.Tied == 0 {

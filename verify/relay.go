@@ -51,14 +51,14 @@ func (j *judgement) relayed(ctx context.Context, opened []*Opened) error {
 		if len(tests) == 0 {
 			continue
 		}
-		said, _, err := examine(ctx, k, opened[i].Mark, whole.under(k.Name), tests, j.c.Plan.level(), &decoyPool{})
+		said, _, err := examine(ctx, k, opened[i].Mark, whole.under(k.Name), tests, j.levels, &decoyPool{})
 		if err != nil {
 			return err
 		}
 		for n, t := range tests {
 			f := j.report.Finding(k.Name, t.String())
 			without := fmt.Sprintf("log10 p is %.2f without the %s answers that repeat marked texts word for word", log10(said[n].LogP), grouped(r.Answers))
-			if f.LogP <= j.c.Plan.level() && said[n].LogP > j.c.Plan.level() {
+			if j.levels.lost(f, said[n].LogP) {
 				f.Void = append(f.Void, without+": these were relayed or looked up, which is another finding and a stronger one")
 			} else {
 				f.Notes = append(f.Notes, without)

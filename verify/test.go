@@ -83,8 +83,9 @@ type Test struct {
 	// e-process in that order: the number of scores is then itself a matter of the
 	// key. G1 is exact for any number; with First it looks at no more.
 	First int `json:"first,omitempty"`
-	// Stop ends the test at the first score with which the e-value reaches the
-	// level, 1 over Alpha divided by the family's size, or at the first N scores
+	// Stop ends the test at the first score with which the e-value reaches 1 over
+	// the level, which is Alpha divided by the family's size, and with Hierarchy the
+	// key's share of it, or at the first N scores
 	// if First says so: the p-value is 1/e. For tests whose p-value is a bound
 	// with First 0.
 	Stop bool `json:"stop,omitempty"`

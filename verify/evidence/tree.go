@@ -31,11 +31,41 @@ func (f Family) Hierarchical(parents []int, logP []float64) ([]Decision, error) 
 	if len(parents) != len(p) {
 		return nil, fmt.Errorf("evidence: there are %d parents, want %d, one for each p-value", len(parents), len(p))
 	}
-	order, err := downward(parents)
+	order, costs, err := f.costs(parents)
 	if err != nil {
 		return nil, err
 	}
-	leaves := make([]int, len(p))
+	out := make([]Decision, len(p))
+	for _, i := range order {
+		adjusted := min(0, p[i]+costs[i])
+		if q := parents[i]; q >= 0 {
+			adjusted = max(adjusted, out[q].LogP)
+		}
+		out[i] = Decision{adjusted, adjusted <= math.Log(f.Alpha)}
+	}
+	return out, nil
+}
+
+// HierarchicalLevels returns ln of the level at which [Family.Hierarchical] tests each
+// node once all above it are rejected.
+func (f Family) HierarchicalLevels(parents []int) ([]float64, error) {
+	if err := f.Check(); err != nil {
+		return nil, err
+	}
+	_, levels, err := f.costs(parents)
+	for i, cost := range levels {
+		levels[i] = math.Log(f.Alpha) - cost
+	}
+	return levels, err
+}
+
+// costs returns ln(all leaves and others / leaves under it) of each node, and the nodes in
+// an order in which parents come first.
+func (f Family) costs(parents []int) (order []int, costs []float64, err error) {
+	if order, err = downward(parents); err != nil {
+		return nil, nil, err
+	}
+	leaves := make([]int, len(parents))
 	all := f.Others
 	for _, i := range slices.Backward(order) {
 		if leaves[i] == 0 {
@@ -46,15 +76,10 @@ func (f Family) Hierarchical(parents []int, logP []float64) ([]Decision, error) 
 			leaves[q] += leaves[i]
 		}
 	}
-	out := make([]Decision, len(p))
-	for _, i := range order {
-		adjusted := min(0, p[i]+math.Log(float64(all))-math.Log(float64(leaves[i])))
-		if q := parents[i]; q >= 0 {
-			adjusted = max(adjusted, out[q].LogP)
-		}
-		out[i] = Decision{adjusted, adjusted <= math.Log(f.Alpha)}
+	for _, n := range leaves {
+		costs = append(costs, math.Log(float64(all))-math.Log(float64(n)))
 	}
-	return out, nil
+	return order, costs, nil
 }
 
 // downward returns the nodes in an order in which parents come first.
