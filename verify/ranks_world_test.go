@@ -177,7 +177,8 @@ func common(book *canary.Book) []string {
 	return out
 }
 
-// say writes a transcript without a model: said gives ln p of a candidate, or no answer.
+// say writes a transcript without a model: said gives ln p of a candidate, NaN for one of
+// whose first token the model says nothing, or no answer.
 func (c *twinsCase) say(t testing.TB, suspect string, said func(item, candidate int) (float64, bool)) (*collect.Transcript, collect.Seal) {
 	task, err := c.Plan.Task(c.Frames)
 	require.NoError(t, err)
@@ -191,9 +192,15 @@ func (c *twinsCase) say(t testing.TB, suspect string, said func(item, candidate 
 			e := collect.ReadingExchange{N: n, Passage: n, End: len(p.Tokens), Question: d, Status: collect.Failed, Error: "no", Asked: 1}
 			if x, ok := said(i, o); ok {
 				e.Status, e.Error = collect.Complete, ""
-				for range p.Tokens {
+				for k := range p.Tokens {
 					y := x / float64(len(p.Tokens))
-					e.Predictions = append(e.Predictions, collect.Prediction{Argmax: collect.NoToken, Sample: collect.NoToken, Own: &y})
+					at := collect.Prediction{Argmax: collect.NoToken, Sample: collect.NoToken, Own: &y}
+					if math.IsNaN(x) {
+						if y = -0.01; k == 0 {
+							at.Own = nil
+						}
+					}
+					e.Predictions = append(e.Predictions, at)
 				}
 			}
 			out.Readings = append(out.Readings, e)
@@ -219,7 +226,8 @@ func (c *twinsCase) ask(t testing.TB, m collect.Predictor) {
 
 // enclosed bundles the case.
 func (c *twinsCase) enclosed(t testing.TB) *verify.Bundle {
-	x := verify.Enclosures{Software: verify.Software{Module: "m v1", Go: "go1"}, Tokenizer: []byte("bytes\n")}
+	x := verify.Enclosures{Software: verify.Software{Module: "m v1", Go: "go1"}, Tokenizer: []byte("bytes\n"),
+		Ledger: []verify.LedgerPart{{Name: "toy", Data: fmt.Appendf(nil, "%v entry 3\n", c.Plan.Twins.Frame.Digest)}}}
 	for _, k := range c.Case.Keys {
 		secret, err := marks.KeySecret(k.Key, keys.Key{}).Reveal()
 		require.NoError(t, err)
@@ -231,7 +239,7 @@ func (c *twinsCase) enclosed(t testing.TB) *verify.Bundle {
 }
 
 // twinsRecompute makes the figures of these cases again.
-var twinsRecompute = verify.Recompute{Mark: marks.Open, Tokenizer: loadBytes}
+var twinsRecompute = verify.Recompute{Mark: marks.Open, Tokenizer: loadBytes, Ledger: readLog}
 
 // noise says something of every candidate that no key knows.
 func noise(rng *rand.Rand) func(int, int) (float64, bool) {
