@@ -9,7 +9,7 @@ import (
 // A coef is the coefficient of a score in a weighted sum, in units of 2^-32.
 type coef int64
 
-// coefOf rounds a coefficient in [−1, 1].
+// coefOf rounds a coefficient: in [−1, 1], and up to 16 in size with a ridge.
 func coefOf(x float64) coef { return coef(math.Floor(float64(x*0x1p32) + 0.5)) }
 
 func (c coef) float() float64 { return float64(c) * 0x1p-32 }

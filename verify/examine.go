@@ -48,6 +48,11 @@ func (e Examination) Run(ctx context.Context, rec *Record) ([]Finding, error) {
 	case !(e.Alpha > 0 && e.Alpha < 1):
 		return nil, fmt.Errorf("verify: error rate is %v, want more than 0 and less than 1", e.Alpha)
 	}
+	for _, t := range e.Tests {
+		if t.canary() {
+			return nil, fmt.Errorf("verify: examination has test %s of canaries, want tests of a mark", t)
+		}
+	}
 	plan := Plan{Alpha: e.Alpha, Tests: e.Tests, Keys: []KeyPlan{{Name: e.Name, Mark: e.Mark.ID(), Kind: e.Mark.Info().Kind}}}
 	pool := &decoyPool{seed: e.Seed, count: e.Decoys, workers: e.Workers, progress: e.Progress, total: e.Decoys}
 	at, err := plan.levels()
@@ -78,6 +83,9 @@ func examine(ctx context.Context, k KeyPlan, mark *watermark.Watermark, rec *Rec
 	scores, _ := r.scores(mark, &scratch)
 	for i, test := range tests {
 		found[i] = k.finding(test)
+		if mark.Entangled() && (test.reads() || test.served()) {
+			found[i].Notes = append(found[i].Notes, entangledNote)
+		}
 		trials[i] = trial{mark: mark, reading: r, of: &r.tests[i], level: at.of(&found[i])}
 		trials[i].stop(&found[i], scores)
 	}
@@ -107,6 +115,10 @@ func examine(ctx context.Context, k KeyPlan, mark *watermark.Watermark, rec *Rec
 	}
 	return found, totals, nil
 }
+
+// entangledNote is on findings of marks whose windows share a table, where marked texts
+// decide what is scored.
+const entangledNote = "words of different windows depend on each other under this mark: the p-value holds for a suspect that does not work the key out of the marked texts that it reads"
 
 // uncalibrated voids findings without decoys.
 const uncalibrated = "no decoy keys were planned: nothing shows that the null law holds"

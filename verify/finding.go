@@ -126,8 +126,8 @@ type DecoyFinding struct {
 	DispersionLimit float64 `json:"dispersion_limit"` // its upper 99 % limit φ
 	Sensitivity     float64 `json:"ln_p_sensitivity"` // the p-value at z/φ
 	Rank            float64 `json:"ln_p_rank"`        // (1+k)/(1+J)
-	// Diagnostic says that the rank is no p-value: what was read was made under the
-	// key itself.
+	// Diagnostic says that the rank is no p-value: what was read, or what windows were
+	// picked by, was made under the key itself.
 	Diagnostic bool `json:"rank_is_diagnostic,omitempty"`
 }
 

@@ -49,6 +49,7 @@ func TestLevelsOfATree(t *testing.T) {
 		assert.Empty(t, f.Void)
 		assert.LessOrEqual(t, f.LogP, f.Power.Level)
 		assert.True(t, f.Rejected, name)
+		assert.True(t, f.Decoys.Diagnostic, "which windows were served is a matter of the key: decoys have no such choice")
 	}
 }
 
@@ -79,6 +80,7 @@ func TestControlsAreJudgedAsTheSuspectIs(t *testing.T) {
 		require.Less(t, math.Log(c.Plan.Alpha/4), weaker.LogP)
 		r = c.judge(t)
 		require.True(t, r.Finding(weaker.Key, verify.G1).Rejected, "%s", correction)
+		assert.False(t, vendor.Decoys.Diagnostic)
 
 		c.Plan.Controls = []string{"older"}
 		same := *c.Transcript

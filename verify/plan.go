@@ -199,8 +199,10 @@ func (s ServedPlan) IsZero() bool { return s == ServedPlan{} }
 // independent where their keys are: layers of a watermark and trees of canaries, so
 // that evidence of every channel counts together. Marks of one key are not
 // independent, unless they are different layers of one layout, whose windows differ;
-// different canary tests under one key are, since their units differ. A plan that
-// multiplies others is refused.
+// different canary tests under one key are, since their units differ. Neither are a test
+// by served windows and one of all of the passages: words of one key decide which
+// windows of the other were served, and words of that what the suspect said there; two
+// fair bets then have mean 19/18. A plan that multiplies others is refused.
 type Product struct {
 	Name  string `json:"name"`
 	Parts []Part `json:"parts"` // two or more

@@ -287,9 +287,13 @@ func (p *Plan) checkIndependent(q Product) error {
 	for i, x := range q.Parts {
 		for _, y := range q.Parts[:i] {
 			a, b := p.key(x.Key), p.key(y.Key)
+			s, t := p.test(x.Test), p.test(y.Test)
 			switch {
+			case s.served() && t.reads() && !t.Served || t.served() && s.reads() && !s.Served:
+				return fmt.Errorf("verify: product %q multiplies %s of %q and %s of %q, of which one bets in the order of the served answers and one in that of the passages: want one order",
+					q.Name, y.Test, y.Key, x.Test, x.Key)
 			case a.KeyID != b.KeyID || disjoint(a.Mark, b.Mark):
-			case a.Tree != "" && b.Tree != "" && p.test(x.Test).units() != p.test(y.Test).units():
+			case a.Tree != "" && b.Tree != "" && s.units() != t.units():
 			default:
 				return fmt.Errorf("verify: product %q multiplies %s of %q and %s of %q, both of key %s: want different keys, different layers of one layout, or canaries of different kinds",
 					q.Name, y.Test, y.Key, x.Test, x.Key, a.KeyID)

@@ -533,18 +533,20 @@ func TestExaminationRefuses(t *testing.T) {
 	_, err := good.Run(context.Background(), rec())
 	require.NoError(t, err)
 	for want, spoil := range map[string]func(e *verify.Examination){
-		"verify: examination has no mark":                           func(e *verify.Examination) { e.Mark = nil },
-		"verify: examination has 0 tests, want at least 1":          func(e *verify.Examination) { e.Tests = nil },
-		"verify: examination has -1 decoy keys, want 0 to 1000000":  func(e *verify.Examination) { e.Decoys = -1 },
-		"verify: number of workers is -1":                           func(e *verify.Examination) { e.Workers = -1 },
-		"verify: error rate is 1, want more than 0 and less than 1": func(e *verify.Examination) { e.Alpha = 1 },
-		"verify: error rate is NaN":                                 func(e *verify.Examination) { e.Alpha = math.NaN() },
-		`verify: test is "R5", want`:                                func(e *verify.Examination) { e.Tests[0].Name = "R5" },
-		`verify: test R1 has form "difference"`:                     func(e *verify.Examination) { e.Tests[0].Form = verify.Difference },
-		`verify: test R4h has weight "ridge"`:                       func(e *verify.Examination) { e.Tests[0] = verify.Test{Name: verify.R4h, Weight: verify.Ridge} },
-		"verify: test R1 is fresh":                                  func(e *verify.Examination) { e.Tests[0].Fresh = true },
-		"verify: test G1 looks at served windows":                   func(e *verify.Examination) { e.Tests[0] = verify.Test{Name: verify.G1, Served: true} },
-		"verify: test R1 counts the first -1 scores":                func(e *verify.Examination) { e.Tests[0].First = -1 },
+		"verify: examination has no mark":                                      func(e *verify.Examination) { e.Mark = nil },
+		"verify: examination has 0 tests, want at least 1":                     func(e *verify.Examination) { e.Tests = nil },
+		"verify: examination has -1 decoy keys, want 0 to 1000000":             func(e *verify.Examination) { e.Decoys = -1 },
+		"verify: number of workers is -1":                                      func(e *verify.Examination) { e.Workers = -1 },
+		"verify: error rate is 1, want more than 0 and less than 1":            func(e *verify.Examination) { e.Alpha = 1 },
+		"verify: error rate is NaN":                                            func(e *verify.Examination) { e.Alpha = math.NaN() },
+		`verify: test is "R5", want`:                                           func(e *verify.Examination) { e.Tests[0].Name = "R5" },
+		`verify: test R1 has form "difference"`:                                func(e *verify.Examination) { e.Tests[0].Form = verify.Difference },
+		`verify: test R4h has weight "ridge"`:                                  func(e *verify.Examination) { e.Tests[0] = verify.Test{Name: verify.R4h, Weight: verify.Ridge} },
+		"verify: test R1 is fresh":                                             func(e *verify.Examination) { e.Tests[0].Fresh = true },
+		"verify: test G1 looks at served windows":                              func(e *verify.Examination) { e.Tests[0] = verify.Test{Name: verify.G1, Served: true} },
+		"verify: examination has test cells of canaries, want tests of a mark": func(e *verify.Examination) { e.Tests[0] = verify.Test{Name: verify.Cells} },
+		"verify: examination has test rank of canaries":                        func(e *verify.Examination) { e.Tests[0] = verify.Test{Name: verify.Rank} },
+		"verify: test R1 counts the first -1 scores":                           func(e *verify.Examination) { e.Tests[0].First = -1 },
 		"verify: sparse test R1 counts the first 10000001 scores, want at most 10000000": func(e *verify.Examination) {
 			e.Tests[0] = verify.Test{Name: verify.R1, Sparse: true, First: 10_000_001}
 		},
@@ -672,6 +674,7 @@ func TestEValueOfEntangledWords(t *testing.T) {
 	rec := &verify.Record{Texts: []watermark.Text{{Tokens: teacher.marked(t, mark, nil, 300, 5)}}}
 	for _, test := range []verify.Test{{Name: verify.G1}, {Name: verify.G1, Fresh: true}} {
 		f := one(t, mark, test, rec)
+		assert.NotContains(t, fmt.Sprint(f.Notes), "work the key out")
 		assert.Less(t, f.LogP, -1.0)
 		assert.Equal(t, f.LogTail, f.LogP)
 		assert.InDelta(t, math.Log(0.5)-f.LogP/2, f.LogE, 1e-8)
@@ -680,6 +683,10 @@ func TestEValueOfEntangledWords(t *testing.T) {
 		assert.NotContains(t, fmt.Sprint(f.Void), "cannot reach the level")
 		assert.Less(t, f.Power.Detectable, 1.0)
 	}
+	// Whoever reads marked texts might see the whole table's key in them.
+	rec.Served = rec.Texts
+	f := one(t, mark, verify.Test{Name: verify.G2}, rec)
+	assert.Contains(t, fmt.Sprint(f.Notes), "work the key out")
 }
 
 // Windows that reach into a prompt of fewer tokens are padded where the prompt is known, and a

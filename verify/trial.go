@@ -156,7 +156,7 @@ func logEOfP(logP float64) float64 { return math.Log(0.5) - 0.5*logP }
 func (t *trial) fillSparse(f *Finding) {
 	f.LogTail, f.Tail = t.null.tail(f.Statistic), Exact
 	f.LogP = f.LogTail
-	if t.of.test.First > f.Scored {
+	if t.of.test.First > f.Scored { // those that are missing have p = 1
 		f.Tail = Bound
 	}
 	f.LogE = logEOfP(f.LogP)
@@ -176,7 +176,7 @@ func (t *trial) calibrate(f *Finding, totals []total) {
 	for j := range totals {
 		values[j] = t.null.value(&totals[j])
 	}
-	f.calibrated(d, values, f.Statistic, t.of.test.reads(), func(c evidence.Calibration) float64 {
+	f.calibrated(d, values, f.Statistic, t.of.test.reads() || t.of.test.served(), func(c evidence.Calibration) float64 {
 		return t.null.stretched(f.Statistic, max(1, c.DispersionLimit))
 	})
 }

@@ -64,8 +64,9 @@ others under the same key; served: only windows that occur in the texts it is sa
 
 log10 p: tail of the null law for so many scores; exact for G1, and for a number fixed in advance; for R3 and R4 an
 approximation. bound: proven p-value, on which the verdict stands: all tests of a suspect's file together err with
-probability %v at most. log10 e: of the e-value. rank: share of %d decoy keys that score as high. spread:
-how many times as wide as the null law the decoy keys lie.
+probability %v at most. It is 1/e but for G1. For R3 and R4 e has bets of its own, and may say more than the
+tail of the sum. log10 e: of the e-value. rank: (1 + how many score as high) / (1 + %d), of so many decoy keys; no
+p-value but for G1. spread: how many times as wide as the null law the decoy keys lie.
 Nobody was bound by a plan here: these figures compare tests, and are evidence against nobody.
 `
 
