@@ -663,6 +663,16 @@ func TestDecoysOfSparseTestsStandUp(t *testing.T) {
 	}
 }
 
+// One score has no spread.
+func TestSparseTestOfOneScore(t *testing.T) {
+	mark := newMark(t, newKey(t, 6), watermark.Gumbel{}, 2)
+	rec := &verify.Record{Passages: []collect.Passage{{Tokens: []token{1, 2, 3}}}, Predictions: [][]collect.Prediction{{argmax(1), argmax(2), argmax(3)}}}
+	e := verify.Examination{Name: "k", Mark: mark, Tests: []verify.Test{{Name: verify.R1, Sparse: true, First: 3}}, Alpha: 1e-3, Decoys: 1000}
+	found, err := e.Run(context.Background(), rec)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"higher criticism of 1 score has no spread, want at least 2 scores"}, found[0].Void)
+}
+
 // Where words of different windows depend on each other the sum has its law as a whole,
 // but is no product of bets: its e-value is made of its p-value, ½/√p.
 func TestEValueOfEntangledWords(t *testing.T) {

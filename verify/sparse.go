@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/dyetrace/dyetrace/verify/evidence"
@@ -21,6 +22,9 @@ func (l sparseNull) stretched(v, factor float64) float64 {
 // decoys compares the criticism of the scores that there are with its own law: missing
 // ones would make every decoy look too harmless.
 func (l sparseNull) decoys(totals []total) (evidence.Decoys, error) {
+	if l.scored < 2 {
+		return evidence.Decoys{}, fmt.Errorf("higher criticism of %d score has no spread, want at least 2 scores", l.scored)
+	}
 	values := make([]float64, len(totals))
 	for j := range totals {
 		values[j] = totals[j].present
