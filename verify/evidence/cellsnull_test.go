@@ -1,6 +1,7 @@
 package evidence_test
 
 import (
+	"hash/fnv"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -101,7 +102,6 @@ func falseAlarms(t *testing.T, rng *rand.Rand, runs int, suspect func(*rand.Rand
 // Mutants killed: no centring, a law read backwards, T of another key's options.
 func TestCellsAreSuperUniform(t *testing.T) {
 	require.Less(t, tail.Binomial(46, 2000, 0.01), math.Log(1e-6))
-	rng := rand.New(rand.NewPCG(71, 1))
 	laws := make([][]uint32, 12)
 	for i := range laws {
 		laws[i] = [][]uint32{fairLaw, lawOf(0.9), lawOf(0.3), {1 << 30, 1 << 31, 1 << 29, 1 << 29}}[i%4]
@@ -117,9 +117,11 @@ func TestCellsAreSuperUniform(t *testing.T) {
 			if testing.Short() && test != "headline" {
 				continue
 			}
-			alarms := falseAlarms(t, rng, 2000, suspect, laws, tailOf(p))
+			h := fnv.New64a() // maps have no order
+			h.Write([]byte(name + test))
+			alarms := falseAlarms(t, rand.New(rand.NewPCG(71, h.Sum64())), 2000, suspect, laws, tailOf(p))
 			assert.LessOrEqual(t, alarms, 45, "%s, %s", name, test)
-			if name == "natural" && test == "bound" {
+			if name == "natural" && test == "headline" {
 				assert.Greater(t, alarms, 0, "a test that can alarm")
 			}
 		}
