@@ -24,6 +24,7 @@ const independentOfAll = "the suspect is independent of all of the keys, given e
 // product joins findings under independent keys.
 func product(q Product, parts []*Finding) (Finding, error) {
 	f := Finding{Key: q.Name, Test: q.test(), Tail: Bound, Null: independentOfAll}
+	f.joins(parts)
 	if len(parts) != len(q.Parts) {
 		return f, errors.New("verify: a product lacks a part")
 	}
@@ -41,6 +42,17 @@ func product(q Product, parts []*Finding) (Finding, error) {
 	return f, nil
 }
 
+// integersNote is on joint findings under keys of integers, of which only a name of the
+// whole list is known: two lists may have most of their integers in common.
+const integersNote = "keys without a commitment are integers of other engines: the p-value holds if they have none in common, which is the key holder's word"
+
+// joins notes what a joint finding stands on.
+func (f *Finding) joins(parts []*Finding) {
+	if slices.ContainsFunc(parts, func(p *Finding) bool { return slices.Contains(p.Notes, uncommittedNote) }) {
+		f.Notes = append(f.Notes, integersNote)
+	}
+}
+
 // test returns the name of the test that all parts are of, or the names of all.
 func (q Product) test() string {
 	var names []string
@@ -55,6 +67,7 @@ func (q Product) test() string {
 // pooled adds one test up over keys whose texts are different ones.
 func (j *judgement) pooled(q Pool, parts []*Finding) (Finding, error) {
 	f := Finding{Key: q.Name, Test: q.Test, Null: independentOfAll, Tail: Bound}
+	f.joins(parts)
 	if len(parts) != len(q.Keys) {
 		return f, errors.New("verify: a pool lacks a part")
 	}

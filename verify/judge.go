@@ -110,7 +110,7 @@ func (k KeyPlan) finding(test Test) Finding {
 		f.Void = append(f.Void, "everybody knows this key: what it finds is never evidence")
 	}
 	if k.Commitment == (keys.Commitment{}) {
-		f.Notes = append(f.Notes, "the key has no commitment: only the public name of its mark binds it")
+		f.Notes = append(f.Notes, uncommittedNote)
 	}
 	if test.served() || test.reads() {
 		f.Notes = append(f.Notes, servedNote)
@@ -120,6 +120,9 @@ func (k KeyPlan) finding(test Test) Finding {
 	}
 	return f
 }
+
+// uncommittedNote is on findings under keys of other engines.
+const uncommittedNote = "the key has no commitment: only the public name of its mark binds it"
 
 // servedNote is on every finding that marked texts decide.
 const servedNote = "the marked texts are the key holder's word: the p-value holds if they are all that were generated, " +

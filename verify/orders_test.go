@@ -1,6 +1,7 @@
 package verify_test
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"github.com/dyetrace/dyetrace/verify"
 	"github.com/dyetrace/dyetrace/verify/collect"
 	"github.com/dyetrace/dyetrace/watermark"
+	"github.com/dyetrace/dyetrace/watermark/sglang"
 )
 
 // A text shows the words of one key after u and v, and the suspect says accordingly what
@@ -71,4 +73,33 @@ func TestProductsNeedOneOrder(t *testing.T) {
 	assert.ErrorContains(t, of("R1", "R2 served"), "want one order")
 	assert.NoError(t, of("R1", "R1"))
 	assert.NoError(t, of("R2 served", "R1 served"))
+}
+
+// A mark that draws by two keys shares words with one that draws by either; of lists of
+// integers nobody sees whether they have some in common, and joint findings say so.
+func TestJointFindingsNeedDifferentKeys(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 93))
+	c := newCase(t, []string{text(teacher.plain(400, rng)...)}, nil)
+	a, b := sglang.NewKey(8130922711), sglang.NewKey(470012533)
+	for name, config := range map[string]sglang.Config{"a": {Key: a}, "b": {Key: b}, "ab": {Key: a, KeyB: b}} {
+		config.ContextWindow = 2
+		mark, err := sglang.New(config)
+		require.NoError(t, err)
+		c.Plan.Keys = append(c.Plan.Keys, verify.KeyPlan{Name: name, Mark: mark.ID(), KeyID: mark.Info().KeyID, Kind: mark.Info().Kind})
+		c.Keys = append(c.Keys, verify.Opened{Name: name, Mark: mark})
+	}
+	c.Plan.Tests, c.Plan.Decoys = []verify.Test{{Name: verify.G1}}, 1000
+	for _, other := range []string{"a", "b"} {
+		c.Plan.Products = []verify.Product{{Name: "joint", Parts: verify.Across(verify.G1, "ab", other)}}
+		assert.ErrorContains(t, c.Plan.Check(), "want different keys")
+		c.Plan.Products, c.Plan.Pools = nil, []verify.Pool{{Name: "joint", Test: verify.G1, Keys: []string{"ab", other}}}
+		assert.ErrorContains(t, c.Plan.Check(), "want different keys")
+		c.Plan.Pools = nil
+	}
+	c.Plan.Products = []verify.Product{{Name: "product", Parts: verify.Across(verify.G1, "a", "b")}}
+	c.Plan.Pools = []verify.Pool{{Name: "pool", Test: verify.G1, Keys: []string{"a", "b"}}}
+	r := c.judge(t)
+	for _, name := range []string{"product", "pool"} {
+		assert.Contains(t, fmt.Sprint(r.Finding(name, verify.G1).Notes), "none in common")
+	}
 }

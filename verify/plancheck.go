@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/dyetrace/dyetrace/watermark"
@@ -241,12 +242,26 @@ func (p *Plan) checkPool(q Pool) error {
 		if !slices.Contains(q.Keys, k.Name) {
 			continue
 		}
-		if other, ok := ids[k.KeyID]; ok {
-			return fmt.Errorf("verify: pool %q adds %q and %q, both of key %s: want different keys", q.Name, other, k.Name, k.KeyID)
+		for id := range strings.SplitSeq(k.KeyID, "+") {
+			if other, ok := ids[id]; ok && other != k.Name {
+				return fmt.Errorf("verify: pool %q adds %q and %q, both of key %s: want different keys", q.Name, other, k.Name, id)
+			}
+			ids[id] = k.Name
 		}
-		ids[k.KeyID] = k.Name
 	}
 	return nil
+}
+
+// sharedKey returns a key that two public names have in common, or nothing: the name of
+// a mark that draws by two keys is A+B.
+func sharedKey(a, b string) string {
+	of := strings.Split(a, "+")
+	for id := range strings.SplitSeq(b, "+") {
+		if slices.Contains(of, id) {
+			return id
+		}
+	}
+	return ""
 }
 
 // checkTree checks that parents make a forest.
@@ -292,11 +307,11 @@ func (p *Plan) checkIndependent(q Product) error {
 			case s.served() && t.reads() && !t.Served || t.served() && s.reads() && !s.Served:
 				return fmt.Errorf("verify: product %q multiplies %s of %q and %s of %q, of which one bets in the order of the served answers and one in that of the passages: want one order",
 					q.Name, y.Test, y.Key, x.Test, x.Key)
-			case a.KeyID != b.KeyID || disjoint(a.Mark, b.Mark):
+			case sharedKey(a.KeyID, b.KeyID) == "" || disjoint(a.Mark, b.Mark):
 			case a.Tree != "" && b.Tree != "" && s.units() != t.units():
 			default:
 				return fmt.Errorf("verify: product %q multiplies %s of %q and %s of %q, both of key %s: want different keys, different layers of one layout, or canaries of different kinds",
-					q.Name, y.Test, y.Key, x.Test, x.Key, a.KeyID)
+					q.Name, y.Test, y.Key, x.Test, x.Key, sharedKey(a.KeyID, b.KeyID))
 			}
 		}
 	}
