@@ -106,6 +106,9 @@ func (j *judgement) tree(ctx context.Context, k KeyPlan, key keys.Key) error {
 // the same.
 func (f *Finding) convict(c ControlFinding, of *levels) {
 	f.Controls = append(f.Controls, c)
+	if c.Scored == 0 {
+		f.Notes = append(f.Notes, fmt.Sprintf("nothing of %s could be scored: it controls nothing", printable(c.Name)))
+	}
 	if of.finds(c.LogP, f, f) {
 		f.Void = append(f.Void, fmt.Sprintf("%s, which never saw marked answers, shows the same: log10 p of %s is %.2f",
 			printable(c.Name), c.Test, log10(c.LogP)))

@@ -181,6 +181,8 @@ func (f *Finding) writeText(p *page) {
 		p.row("twins", "%s items with %s candidates; %s candidates without ln p, %s items without a likeliest one",
 			grouped(f.Scored), grouped(f.Raw), grouped(t.Missing), grouped(t.Tied))
 		p.row("first", "%.0f planted candidates are the likeliest of their item, %.2f expected", f.Statistic, t.Expected)
+	} else if f.Mark == "" && f.Law == "" {
+		p.row("scored", "%s tokens, wordings or items, by its parts", grouped(f.Scored))
 	} else if f.Raw > 0 || f.Law != "" {
 		p.row("scored", "%s of %s tokens%s%s", grouped(f.Scored), grouped(f.Raw), f.Dropped, stopped)
 	}
@@ -200,8 +202,11 @@ func (f *Finding) writeText(p *page) {
 	p.row("log10 e", "%.2f", log10(f.LogE))
 	if f.Effect != (evidence.Effect{}) {
 		unit := "a token"
-		if f.Twins != nil {
+		switch {
+		case f.Twins != nil:
 			unit = "an item"
+		case f.Canaries != nil:
+			unit = "a unit"
 		}
 		p.row("effect", "%.4f standard deviations %s (95 %%: %.4f to %.4f)", f.Effect.D, unit, f.Effect.Low, f.Effect.High)
 	}
@@ -247,7 +252,7 @@ func (c *CanaryFinding) writeText(p *page) {
 	for i, cell := range c.Cells {
 		label := ""
 		if i == 0 {
-			label = "cells"
+			label = "strongest"
 		}
 		p.row(label, "%+.2f  %s: %s in %.0f %% of %s uses, %.0f %% expected", cell.Gain, printable(cell.Unit), printable(cell.Option),
 			100*cell.Share, grouped(cell.Uses), 100*cell.Baseline)

@@ -23,7 +23,7 @@ func parse(args []string, usage io.Writer) (options, error) {
 	var o options
 	flags := flag.NewFlagSet("quickstart", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
-	flags.Uint64Var(&o.seed, "seed", 1, "everything random follows from this `number`: who gets which passage, keys, answers, prompts")
+	flags.Uint64Var(&o.seed, "seed", 1, "who gets which passage, keys, answers and prompts follow from this `number`; decoy keys also from the time")
 	flags.BoolVar(&o.json, "json", false, "print a line of JSON for each finding instead of tables")
 	flags.StringVar(&o.dir, "o", "", "write plans, transcripts, seals and reports to this `directory`, over those of an earlier run (default: a new temporary one)")
 	switch err := flags.Parse(args); {

@@ -33,6 +33,9 @@ func rowsOf(t *testing.T, r *recording, decoys int) []row {
 // does, within 5 % of its log10 p; models that never saw a mark are found nowhere;
 // and decoy keys follow the null laws in every row.
 func TestProductsRule(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a dozen seconds")
+	}
 	r := folder(t)
 	var sections map[string]json.RawMessage
 	if r.json("expected.json", &sections) != nil {
@@ -93,6 +96,9 @@ func form(test string) string {
 // Keys that nothing was made with find nobody: the 200 keys of the recording, and 800
 // more for the tests of single tokens. Each test's p-values are uniform.
 func TestWrongKeys(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a dozen seconds")
+	}
 	r := folder(t)
 	name := r.models()[0]
 	said, err := r.texts("gen_" + name)
