@@ -378,7 +378,9 @@ func TestRankBundle(t *testing.T) {
 	v, err := verdict(t, data, twinsRecompute)
 	require.NoError(t, err)
 	require.True(t, v.OK(), written(t, v))
-	anchored := slices.IndexFunc(v.Checks, func(c verify.Check) bool { return c.Name == "anchor of frame of twins" && strings.Contains(c.Detail, "entry 3") })
+	anchored := slices.IndexFunc(v.Checks, func(c verify.Check) bool {
+		return c.Name == "anchor of frame of twins" && strings.Contains(c.Detail, "entry 3")
+	})
 	assert.GreaterOrEqual(t, anchored, 0, written(t, v))
 	n := 600
 	if testing.Short() {
