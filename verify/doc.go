@@ -103,11 +103,12 @@
 //
 // On recorded outputs of a model of 135 million parameters, fine-tuned on 41,451
 // marked tokens (examples/radioactivity), log10 of the null law's tail
-// ([Finding.LogTail]) is −6 for G1 and −11 for G2 of 26,000 tokens of its own, and of 6,238 positions of its training texts −189 (R1),
-// −88 (R2), −158 (R3), −758 (R4), −462 (R4h); of 6,515 positions of texts that it
-// never saw −3, −1, −3, −32 and −8, and with Served −7, −4, −8, −67 and −23. A finding
-// stands on LogP: that of G1 is the same, 1/e is up to 6 short of it
-// (G2 −8, R1 −185), and R4's bets do better on the training texts (−850).
+// ([Finding.LogTail]) is −6 for G1 and −11 for G2 of 26,000 tokens of its own, and
+// of 6,238 positions of its training texts −189 (R1), −88 (R2), −158 (R3), −758
+// (R4), −462 (R4h); of 6,515 positions of texts that it never saw −3, −1, −3, −32
+// and −8, and with Served −7, −4, −8, −67 and −23. A finding stands on LogP: that of
+// G1 is the same, 1/e is up to 6 short of it (G2 −8, R1 −185), and R4's bets do
+// better on the training texts (−850).
 //
 // # Ranks of twins
 //
