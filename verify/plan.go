@@ -258,6 +258,9 @@ const (
 // Size returns the number of tests that the plan makes: of each key those that it
 // takes, products and pools. The family is Size()+Earlier.
 func (p *Plan) Size() int {
+	if p == nil {
+		return 0
+	}
 	n := len(p.Products) + len(p.Pools)
 	for _, k := range p.Keys {
 		n += len(k.takes(p.Tests))

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -17,6 +18,9 @@ const shows = "Rejection shows use of outputs made under the key."
 // others' making cannot break out of their line: what is not printable in them is
 // quoted as Go quotes strings.
 func (r *Report) WriteText(w io.Writer) error {
+	if r == nil {
+		return errors.New("verify: there is no report")
+	}
 	var p page
 	r.writeHead(&p)
 	for i := range r.Findings {
