@@ -171,8 +171,8 @@ func TestWholeProtocolHoldsItsRate(t *testing.T) {
 		mark, otherMark := newMark(t, vendor, watermark.Gumbel{}, 2), newMark(t, other, watermark.Gumbel{}, 1)
 		c := newReadingCase(t, append(teacher.passages(t, mark, 2, 30, rng), teacher.passages(t, otherMark, 1, 30, rng)...))
 		var prompts []string
-		for range 5 {
-			prompts = append(prompts, text(teacher.plain(8, rng)...))
+		for n := range token(5) {
+			prompts = append(prompts, text(append([]token{n}, teacher.plain(8, rng)...)...))
 		}
 		frame, err := collect.NewFrame(prompts)
 		require.NoError(t, err)
