@@ -123,6 +123,13 @@ func ReadFile(path string) (*Book, error) {
 // maxBook bounds what Read reads, in bytes.
 const maxBook = 4 << 20
 
+// maxCarriers and maxForms bound how many carriers (and items) and how many forms
+// of carriers a book has: Read compares each with each.
+const (
+	maxCarriers = 4096
+	maxForms    = 8192
+)
+
 // Read reads a book in the text format of the package comment. Errors name the
 // file as name, the line and the value.
 func Read(r io.Reader, name string) (*Book, error) {

@@ -23,6 +23,7 @@ type reader struct {
 	sets    map[string][]string
 	seen    map[string]bool // directives that may stand once
 	section string
+	total   int          // of forms so far
 	words   [][][]string // of the carriers' forms, in lower case
 }
 
@@ -229,6 +230,9 @@ func (p *reader) begin(kind, name string) error {
 	if err := p.name("a "+kind, name); err != nil {
 		return err
 	}
+	if len(p.book.carriers)+len(p.book.items) == maxCarriers {
+		return p.errorf(p.line, "%s %s is one too many, want at most %d carriers and items", kind, name, maxCarriers)
+	}
 	if kind == "carrier" && slices.ContainsFunc(p.book.carriers, func(c Carrier) bool { return c.Name == name }) ||
 		kind != "carrier" && slices.ContainsFunc(p.book.items, func(i Item) bool { return i.Name == name }) {
 		return p.errorf(p.line, "%s %s stands twice", kind, name)
@@ -250,6 +254,9 @@ func (p *reader) inCarrier(key, rest string) error {
 	case key == "form":
 		if err := p.form(rest); err != nil {
 			return err
+		}
+		if p.total++; p.total > maxForms {
+			return p.errorf(p.line, "form %q of carrier %s is one too many, want at most %d in a book", rest, c.Name, maxForms)
 		}
 		c.Forms = append(c.Forms, rest)
 	case key == "law":

@@ -11,6 +11,13 @@ import (
 func (p *reader) neighbours() error {
 	var all []error
 	cs := p.book.carriers
+	firsts, lasts := make([][]string, len(cs)), make([][]string, len(cs))
+	for i := range cs {
+		for _, words := range p.words[i] {
+			firsts[i] = append(firsts[i], words[0])
+			lasts[i] = append(lasts[i], words[len(words)-1])
+		}
+	}
 	varies := slices.ContainsFunc(cs, func(c Carrier) bool { return c.varies })
 	for i := range cs {
 		x := &cs[i]
@@ -21,7 +28,7 @@ func (p *reader) neighbours() error {
 		}
 		for j := range cs {
 			if y := &cs[j]; shareClass(p.book, x, y) {
-				if err := p.adjacent(x, y); err != nil {
+				if err := p.adjacent(x, y, lasts[i], firsts[j]); err != nil {
 					all = append(all, err)
 				}
 			}
@@ -90,15 +97,9 @@ func (p *reader) spread(list []string, self int, common func(text, form []string
 	return list
 }
 
-// adjacent looks at the case that a use of y follows one of x.
-func (p *reader) adjacent(x, y *Carrier) error {
-	firsts, lasts := make([]string, len(y.Forms)), make([]string, len(x.Forms))
-	for i, f := range y.Forms {
-		firsts[i] = strings.ToLower(strings.Fields(f)[0])
-	}
-	for i, f := range x.Forms {
-		lasts[i] = strings.ToLower(f[strings.LastIndexByte(f, ' ')+1:])
-	}
+// adjacent looks at the case that a use of y follows one of x, whose forms have
+// these first and last words.
+func (p *reader) adjacent(x, y *Carrier, lasts, firsts []string) error {
 	accepted, follows := count(x.last, firsts), count(y.first, lasts)
 	if accepted > 0 && accepted < len(firsts) && follows > 0 {
 		for _, g := range lowered(y.Forms) {
