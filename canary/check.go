@@ -104,7 +104,7 @@ func (p *reader) forms(c *Carrier) error {
 		if tailOf(f) != tail && p.book.parser == Prose {
 			return p.errorf(c.line, "forms of carrier %s are %q and %q, want both to end in a letter or in one mark", c.Name, c.Forms[0], f)
 		}
-		if n := len("an ") + len(f) + 2*strings.Count(f, "'") + c.last.reach(); n > lookAhead {
+		if n := len("an ") + len(f) + 2*strings.Count(f, "'") + max(c.last.reach(), refusalAhead); n > lookAhead {
 			return p.errorf(c.line, "form %q of carrier %s with its guards reaches over %d bytes, want at most %d", f, c.Name, n, lookAhead)
 		}
 		c.single = c.single || !strings.Contains(f, " ")

@@ -200,7 +200,7 @@ func (s *scanner) lineKind(b []byte, i int, eof bool) (kind int, fence byte, n i
 	if warns, known := starts(b[i:], restOfParagraph, eof); warns || !known {
 		return inBlock, 0, 0, known
 	}
-	entry, known := yamlKey(b[i:], eof)
+	entry, known := keyLine(b[i:], eof)
 	if entry {
 		return inLine, 0, 0, known
 	}
@@ -245,6 +245,29 @@ func yamlKey(b []byte, eof bool) (ok, known bool) {
 				return eof, eof
 			}
 			return b[i+1] == ' ' || b[i+1] == '\n' || b[i+1] == '\r', true
+		case !isWordByte(c) && c != '-' && c != '_' && c != '.' && c != '/' || c >= 0x80:
+			return false, true
+		}
+	}
+	return false, eof
+}
+
+// keyLine reports whether b begins with a key of YAML or TOML, a header of mail or
+// a setting of an INI file: one word in any case, and a colon or " =".
+func keyLine(b []byte, eof bool) (ok, known bool) {
+	if !isWordByte(b[0]) && b[0] != '_' || b[0] >= 0x80 {
+		return false, true
+	}
+	for i, c := range b {
+		switch {
+		case i == 28:
+			return false, true
+		case c == ':', c == ' ':
+			if i+1 == len(b) {
+				return eof && c == ':', eof
+			}
+			next := b[i+1]
+			return c == ' ' && next == '=' || c == ':' && (next == ' ' || next == '\n' || next == '\r'), true
 		case !isWordByte(c) && c != '-' && c != '_' && c != '.' && c != '/' || c >= 0x80:
 			return false, true
 		}

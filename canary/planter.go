@@ -20,7 +20,9 @@ type Planted struct {
 // becomes the unit's option, in mode tilt if the coin says so; everything else
 // passes through byte for byte: later uses, code, tables, quotations, URLs,
 // mathematics, JSON, XML, YAML, patches, refusals, warnings, and carriers that the
-// prompt contains.
+// prompt contains. An answer that apologises or refuses within its first 200
+// bytes is left alone from there to its end, and so is a carrier of which that
+// stands within 16 bytes.
 //
 // Write takes the answer in pieces of any size, split anywhere; the bytes that
 // come out are the same. It holds back at most 63 bytes until it can decide about

@@ -90,6 +90,9 @@ func TestPlanted(t *testing.T) {
 		{"| a | b |\n|---|---|\n\nFor example, now.", "| a | b |\n|---|---|\n\nFor instance, now."},
 		{"<think>\nFor example, now.\n</think>", "<think>\nFor instance, now.\n</think>"},
 		{"An \"open quotation.\n\nFor example, now.", "An \"open quotation.\n\nFor instance, now."},
+		{strings.Repeat("So it was. ", 20) + "I'm sorry, for example, now.", strings.Repeat("So it was. ", 20) + "I'm sorry, for instance, now."},
+		{"Hi won't, for example, now.", "Hi won't, for instance, now."},
+		{"Tip\nfor example, now.", "Tip\nfor instance, now."},
 		{"[link](http://x.y/z) and, for example, now.", "[link](http://x.y/z) and, for instance, now."},
 	} {
 		got, planted := plant(t, c, canary.Request{}, x[0])
@@ -124,7 +127,9 @@ func TestUntouched(t *testing.T) {
 		"\\begin{quote}\n\nFor example, no.\n\\end{quote}\n", "\\documentclass{article}\n\nFor example, no.\n", "Let \\text{for example, no} be.",
 		"# For example, no\n", "## It is a cat\n",
 		"diff --git a/x b/x\n\nFor example, no.\n", "@@ -1 +1 @@\n-for example, no\n", "--- a/x\n+++ b/x\n\nfor example, no\n",
-		"I cannot help with that. For example, no.", "I'm sorry, but no. For example, no.", "I apologize. For example, no.", "As an AI, for example, no.",
+		"I cannot help with that. For example, no.", "Thanks for asking! I'm sorry, it is a no.", "That is hard: I’m unable, for example, to.", "Well, for example, I won't.",
+		"He is not able to help. It is a pity.", "Let me say that I can't do it.\n\nFor example, no.\n\nIt is a cat.", "My apologies: it is a cat.",
+		"Subject: for example, no\n", "[mail]\nto = for example, no\n", "Words.\nKey: it is a cat\n", "‹for example, no›", "\"One.\n\n\"Two, for example, no.\n\n\"Three, for example, no.\"", "I'm sorry, but no. For example, no.", "I apologize. For example, no.", "As an AI, for example, no.",
 		"Words.\n\n**Warning:** for example, no.\n", "Caution: for example, no.\n",
 		"package main\n\n// For example, no.\n", "import os\n\n# it is a cat\nit is a = 1\n", "// For example, no.\n", "#!/bin/sh\nfor example, no\n",
 		"x == y, for example, no", "if a != b, for example, no",
@@ -177,7 +182,7 @@ func TestPrompt(t *testing.T) {
 func TestChunks(t *testing.T) {
 	c := choices(t)
 	r := rand.New(rand.NewPCG(20261125, 1))
-	texts := append(pilotTexts(t, "base")[:60], tricky)
+	texts := append(pilotTexts(t, "base")[:60], tricky, refusing)
 	rounds := 10_000 / len(texts)
 	for _, text := range texts {
 		req := canary.Request{Prompt: "Tell me."}
@@ -214,6 +219,9 @@ func held(planted []canary.Planted, read, wrote int) int {
 const tricky = "Certainly! For example, it’s a “quote” — it is a\n\n```go\nx := 1\n```\n\n~~~\n~~\n~~~~\n\n1. **A**: an essential part of\n" +
 	"   - nested, for example, 'single' and 6\" of $20 for, $x^2$ and \\(y\\)\n\n| a | b |\n\nWords {\"a\": 1} <b>x</b> [l](u). It is important to\n" +
 	"\n---\nkey: value\nIt seems that it's an essential aspect, which means that you’ll often… “it’s”\n\n\\begin{a}\\end{a}\n\n<pre>\n</pre>\n\nmay not be, a bit more. Consider activities such as swimming, and techniques like this; materials such as wood. 東京「あ」 it is a"
+
+// refusing says late in its first 200 bytes that it refuses.
+const refusing = "Thanks! For example, it’s a “quote” — it is important, and I think that you’ll often see a cat. Perhaps it is a dog, but I’m unable to say. For example, it is a cat, and you do not know."
 
 func TestWriterErrors(t *testing.T) {
 	c := choices(t)

@@ -54,6 +54,8 @@ const (
 	closeAngle  = 3 // »
 	closeCorner = 4 // 」 and 』
 	closeTeX    = 5 // \)
+
+	closeGuillemet = 6 // ›
 )
 
 func (r *regions) open(close byte, n int) {

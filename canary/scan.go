@@ -23,6 +23,7 @@ type scanner struct {
 	silent []uint64 // carriers that are left alone, one bit each
 
 	regions
+	refusal
 	paragraph int
 	list      bool // the line is an item of a list
 }
@@ -47,10 +48,12 @@ const (
 // a byte that is pending, or behind the use that it found. whole says that buf
 // begins where the text begins; eof that it ends where the text ends.
 func (s *scanner) next(buf []byte, pos int, whole, eof bool, u *use) (int, int) {
+	from := pos // behind what the refusal has
 	for pos < len(buf) {
 		if s.lineStart {
 			known := s.beginLine(buf[pos:], eof)
 			if !known {
+				s.hear(buf[from:pos])
 				return pos, pending
 			}
 			s.lineStart = false
@@ -61,10 +64,25 @@ func (s *scanner) next(buf []byte, pos int, whole, eof bool, u *use) (int, int) 
 		} else {
 			pos, outcome = s.protected(buf, pos, eof)
 		}
+		if outcome == found && !s.heard {
+			stop := u.end + refusalAhead
+			if stop > len(buf) && !eof {
+				pos, outcome = u.article, pending
+			} else if s.hear(buf[from:u.article]); s.refuses(buf[u.article:min(stop, len(buf))]) {
+				s.mode, pos, outcome, from = inRest, u.article, scanned, u.article
+			} else {
+				s.hear([]byte{' '}) // a use counts alike in every form
+				return pos, found
+			}
+		}
+		if outcome == pending {
+			s.hear(buf[from:pos])
+		}
 		if outcome != scanned {
 			return pos, outcome
 		}
 	}
+	s.hear(buf[from:pos])
 	return pos, scanned
 }
 

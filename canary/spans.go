@@ -54,6 +54,10 @@ func (s *scanner) quote(buf []byte, pos int, eof bool) (int, bool) {
 		if !s.shut(closeAngle) {
 			s.open(closeAngle, 1)
 		}
+	case "‹", "›":
+		if !s.shut(closeGuillemet) {
+			s.open(closeGuillemet, 1)
+		}
 	case "「", "『":
 		s.open(closeCorner, 1)
 	case "」", "』":
