@@ -30,7 +30,13 @@
 // the log goes on.
 //
 // Not promised: a disk that confirms what it did not do, and acknowledged leaves
-// behind the last checkpoint if somebody cuts the file there with intent; sign
+// behind the last checkpoint and the mark if the file of leaves is cut, or its last
+// frame changed: that reads like a process that was killed, and opens with fewer
+// leaves. What hashes and index hold beyond them tells it only in part, because
+// they are written before the frame whose they are: both may be ahead by the most
+// leaves that a frame has, 20,480, without a loss. If both hold more, opening
+// reports a [*Damage] with both numbers; whoever accepts the loss removes index,
+// which is made again. [Verify] does not look at what is behind the mark in them. Sign
 // and anchor checkpoints as often as that matters.
 //
 // # The tree

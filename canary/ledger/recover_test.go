@@ -3,6 +3,7 @@ package ledger_test
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/dyetrace/dyetrace/canary/ledger"
 )
@@ -173,6 +175,56 @@ func TestSignedEndMissing(t *testing.T) {
 			var damage *ledger.Damage
 			assert.ErrorAs(t, err, &damage)
 		}
+	}
+}
+
+// Hashes and index may be ahead of the leaves by the largest frame. By more, the
+// leaves lost their end, signed or not; that one of them alone is longer is no
+// loss.
+func TestUnsignedEndMissing(t *testing.T) {
+	const frame = 4096 + 16384
+	dir := filepath.Join(t.TempDir(), "running")
+	l := started(t, dir, options(1))
+	info, err := os.Stat(filepath.Join(dir, "leaves"))
+	require.NoError(t, err)
+	for b := range uint64(2) {
+		batch := make([]ledger.Leaf, 16384)
+		for i := range batch {
+			batch[i] = planting(b<<14 + uint64(i))
+		}
+		_, err := l.AppendBatch(bg, batch)
+		require.NoError(t, err)
+	}
+	dir = copied(t, dir)
+	for name, c := range map[string]struct {
+		cut                 int64 // leaves end so far behind the three bindings
+		hashes, index, want int64 // leaves; want of the index, 0: it opens
+	}{
+		"two frames missing":             {0, 3 + 32768, 3 + 32768, 3 + 32768},
+		"and a piece of the first":       {100, 3 + 32768, 3 + 32768, 3 + 32768},
+		"one frame of the largest size":  {0, 3 + frame, 3 + frame, 0},
+		"and a leaf":                     {0, 3 + frame + 1, 3 + frame + 1, 3 + frame + 1},
+		"only the index is longer":       {0, 3, 3 + 32768, 0},
+		"only hashes are longer":         {0, 3 + 32768, 3, 0},
+		"the index is longer by a frame": {0, 3 + 32768, 3 + frame, 0},
+	} {
+		work := copied(t, dir)
+		require.NoError(t, os.Truncate(filepath.Join(work, "leaves"), info.Size()+c.cut))
+		require.NoError(t, os.Truncate(filepath.Join(work, "hashes"), tlog.StoredHashCount(c.hashes)*32))
+		require.NoError(t, os.Truncate(filepath.Join(work, "index"), c.index*16))
+		err := openOnce(work)
+		if c.want == 0 {
+			require.NoError(t, err, name)
+			continue
+		}
+		var damage *ledger.Damage
+		require.ErrorAs(t, err, &damage, name)
+		assert.Equal(t, "leaves", damage.File)
+		assert.Equal(t, info.Size(), damage.Offset)
+		assert.Contains(t, err.Error(), fmt.Sprintf("it has 3 whole leaves, and hashes and index hold %d,", c.want), name)
+		require.Equal(t, err, openOnce(work), "refusing changes nothing")
+		require.NoError(t, os.Remove(filepath.Join(work, "index")))
+		require.NoError(t, openOnce(work), "the loss is accepted")
 	}
 }
 
