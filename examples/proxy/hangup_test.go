@@ -8,6 +8,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -45,6 +46,52 @@ func TestUpstreamHangsUp(t *testing.T) {
 	got := receive(t, bytes.NewReader(raw)).text[0]
 	assert.Equal(t, s.planted(t, "", request, text), got)
 	s.sawOutput(t, got)
+	require.Eventually(t, func() bool { return s.metric("dyetrace_upstream_hangups_total") == "1" }, 10*time.Second, time.Millisecond)
+	assert.Equal(t, "0", s.metric("dyetrace_clients_gone_total"))
+}
+
+// waiting holds a handler in the flush of a body until the client hung up.
+type waiting struct {
+	http.ResponseWriter
+	until context.Context
+	wrote bool
+}
+
+func (w *waiting) Write(b []byte) (int, error) {
+	w.wrote = true
+	return w.ResponseWriter.Write(b)
+}
+
+func (w *waiting) Flush() {
+	w.ResponseWriter.(http.Flusher).Flush()
+	if w.wrote { // ReverseProxy flushes the header by itself
+		<-w.until.Done()
+	}
+}
+
+// A client that hangs up with the whole answer did not go away, even if the
+// handler had not ended.
+func TestClientHasAll(t *testing.T) {
+	const chat = `{"choices":[{"index":0,"message":{"content":"They often buy a lot of things."}}]}`
+	s := start(t, reply("application/json", func() string { return chat }), nil)
+	ended := make(chan error, 2)
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.proxy.ServeHTTP(&waiting{ResponseWriter: w, until: r.Context()}, r)
+		ended <- r.Context().Err()
+	}))
+	defer front.Close()
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 20 * time.Second}
+	for _, path := range []string{answersPath, "/v1/other"} {
+		resp, err := client.Post(front.URL+path, "application/json", strings.NewReader(chatBody))
+		require.NoError(t, err)
+		require.Positive(t, resp.ContentLength)
+		_, err = io.ReadAll(resp.Body)
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		require.Error(t, <-ended, "the client hung up while the handler ran")
+	}
+	assert.Equal(t, "0", s.metric("dyetrace_clients_gone_total"))
+	assert.Equal(t, "0", s.metric("dyetrace_upstream_hangups_total"))
 }
 
 // sawOutput waits for the hash of an output in the ledger.
@@ -98,6 +145,7 @@ func TestClientHangsUp(t *testing.T) {
 	<-told
 	require.True(t, strings.HasPrefix(planted, got))
 	require.Eventually(t, func() bool { return s.metric("dyetrace_clients_gone_total") == "1" }, 10*time.Second, time.Millisecond)
+	assert.Equal(t, "0", s.metric("dyetrace_upstream_hangups_total"))
 	require.Eventually(t, func() bool { return s.metric(`dyetrace_answers_total{decision="planted"}`) == "1" }, 10*time.Second, time.Millisecond)
 	o, err := s.keeper.current()
 	require.NoError(t, err)

@@ -46,7 +46,7 @@ func program(t testing.TB, args ...string) *exec.Cmd {
 }
 
 func arguments(o options, upstream string) []string {
-	return []string{"-upstream", upstream, "-listen", "127.0.0.1:0", "-admin", "127.0.0.1:0", "-book", o.book, "-ledger", o.ledger, "-key", o.key, "-epoch", o.epoch, "-origin", o.origin, "-again", "20ms"}
+	return []string{"-upstream", upstream, "-listen", "127.0.0.1:0", "-admin", "127.0.0.1:0", "-book", o.book, "-ledger", o.ledger, "-key", o.key, "-epoch", o.epoch, "-origin", o.origin, "-again", "20ms", "-header"}
 }
 
 // launch starts the program and waits until it serves.

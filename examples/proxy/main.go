@@ -16,6 +16,11 @@
 //	    -d '{"model":"default","stream":true,"messages":[{"role":"user","content":"How do I keep a lawn green?"}]}'
 //	curl http://127.0.0.1:8081/metrics
 //
+// What was decided is not in the answers, since whoever reads it, the suspect
+// too, knows which of them carry canaries. For tests and trusted callers, -header
+// says it in each answer's header Dyetrace-Canary, and at the end of streams in the
+// trailer Dyetrace-Canary-Planted.
+//
 // # What is planted
 //
 // Answers to POST …/chat/completions and …/completions of status 200: the text of
@@ -56,6 +61,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"log"
 	"net"
 	"net/http"
@@ -109,7 +115,10 @@ func makeKey(path string, l *log.Logger) error {
 	if err != nil {
 		return err
 	}
-	if err := keys.WriteFile(path, key); err != nil {
+	switch err := keys.WriteFile(path, key); {
+	case errors.Is(err, fs.ErrExist):
+		return fmt.Errorf("proxy: key file %s exists, want a new path", path)
+	case err != nil:
 		return err
 	}
 	l.Printf("wrote key %v to %s: keep a copy where nobody finds it", key.ID(), path)

@@ -16,7 +16,7 @@ type metrics struct {
 	units   counters // planted, by tree
 
 	passed, refusedOptOuts, gone, upstreamErrors atomic.Int64
-	endless                                      atomic.Int64
+	endless, hangups                             atomic.Int64
 	inFlight                                     atomic.Int64
 	leaves, known, ledgerErrors                  atomic.Int64
 	appends                                      histogram
@@ -137,7 +137,8 @@ func (p *proxy) writeMetrics(w io.Writer) {
 	one(w, "dyetrace_opt_outs_refused_total", "counter", "Requests that ask for plain text without being trusted to.", m.refusedOptOuts.Load())
 	one(w, "dyetrace_endless_events_total", "counter", "Streams that went on untouched from an event too large to hold.", m.endless.Load())
 	one(w, "dyetrace_in_flight", "gauge", "Requests that are being answered.", m.inFlight.Load())
-	one(w, "dyetrace_clients_gone_total", "counter", "Requests whose client went away before the end.", m.gone.Load())
+	one(w, "dyetrace_clients_gone_total", "counter", "Answers that their clients did not wait for, or that could not be sent to their end.", m.gone.Load())
+	one(w, "dyetrace_upstream_hangups_total", "counter", "Answers that broke off because the upstream hung up in the middle of them.", m.hangups.Load())
 	one(w, "dyetrace_upstream_errors_total", "counter", "Requests that the upstream did not answer.", m.upstreamErrors.Load())
 	one(w, "dyetrace_ledger_leaves_total", "counter", "Leaves appended.", m.leaves.Load())
 	one(w, "dyetrace_ledger_known_total", "counter", "Leaves that were there already: retries.", m.known.Load())

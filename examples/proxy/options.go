@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 var errBook = errors.New("proxy: the book is unusable")
@@ -59,7 +62,7 @@ func parse(args []string, usage io.Writer) (options, error) {
 	flags.StringVar(&o.epoch, "epoch", "", "the `name` of the current epoch, such as 2026-11: a new book or policy needs a new one")
 	flags.StringVar(&o.cohorts, "cohorts", "", "cohorts and trusted callers in this `file`: on each line the SHA-256 of an API key, a cohort or -, and perhaps trusted")
 	flags.StringVar(&o.origin, "origin", "dyetrace.example/planted", "the `name` of the ledger in its checkpoints, best a URL without scheme that is yours")
-	flags.BoolVar(&o.header, "header", true, "say in the header "+headerName+" what was decided, and at the end of streams in the trailer "+trailerName)
+	flags.BoolVar(&o.header, "header", false, "say in the header "+headerName+" what was decided, and at the end of streams in the trailer "+trailerName+"; for tests and trusted callers: whoever reads it knows which answers carry canaries")
 	flags.Int64Var(&o.limits.request, "max-request", 16<<20, "understand requests of up to this many `bytes`; answers to larger ones stay as they are")
 	flags.Int64Var(&o.limits.answer, "max-answer", 16<<20, "hold answers of up to this many `bytes` that are not streamed; larger ones stay as they are")
 	flags.DurationVar(&o.patience, "patience", 2*time.Second, "how long an answer waits for the ledger before it is served plain")
@@ -85,6 +88,9 @@ func parse(args []string, usage io.Writer) (options, error) {
 }
 
 func (o *options) check(upstream string) error {
+	if err := o.setUpstream(upstream); err != nil {
+		return err
+	}
 	required := map[string]string{"key": o.key}
 	if !o.makeKey {
 		required = map[string]string{"upstream": upstream, "ledger": o.ledger, "key": o.key, "epoch": o.epoch, "listen": o.listen}
@@ -108,15 +114,33 @@ func (o *options) check(upstream string) error {
 			return fmt.Errorf("proxy: -%s is %v, want more than nothing", d.name, d.value)
 		}
 	}
+	if o.epoch == "" {
+		return nil
+	}
+	return checkEpoch(o.epoch)
+}
+
+// checkEpoch refuses what the ledger would, and what leads out of a folder where
+// it is part of a file's name.
+func checkEpoch(epoch string) error {
+	const want = "want 1 to 64 bytes of printable characters without / and \\ that do not begin with a dot"
+	if len(epoch) > 64 || strings.HasPrefix(epoch, ".") || strings.ContainsAny(epoch, `/\`) || !utf8.ValidString(epoch) ||
+		strings.ContainsFunc(epoch, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return fmt.Errorf("proxy: -epoch is %q, %s", epoch, want)
+	}
+	return nil
+}
+
+func (o *options) setUpstream(upstream string) error {
 	if upstream == "" {
 		return nil
 	}
 	u, err := url.Parse(upstream)
+	if err == nil && (u.User != nil || u.Fragment != "") {
+		return fmt.Errorf("proxy: -upstream has a user or a fragment, want neither")
+	}
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return fmt.Errorf("proxy: -upstream is %q, want http://… or https://…", upstream)
-	}
-	if u.User != nil || u.Fragment != "" {
-		return fmt.Errorf("proxy: -upstream has a user or a fragment, want neither")
 	}
 	o.upstream = u
 	return nil

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -158,9 +159,19 @@ func TestLongRequests(t *testing.T) {
 func TestNoUpstream(t *testing.T) {
 	s := start(t, nil, nil)
 	s.upstream.Close()
-	resp, _ := s.post(t, answersPath, chatBody)
-	assert.Equal(t, http.StatusBadGateway, resp.StatusCode)
-	assert.Equal(t, "1", s.metric("dyetrace_upstream_errors_total"))
+	for _, path := range []string{answersPath, "/v1/other"} {
+		resp, raw := s.post(t, path, chatBody)
+		assert.Equal(t, http.StatusBadGateway, resp.StatusCode)
+		assert.Equal(t, "application/json", resp.Header.Get("Content-Type"))
+		var said struct {
+			Error struct{ Message, Type string }
+		}
+		require.NoError(t, json.Unmarshal(raw, &said))
+		assert.Equal(t, "The server behind this proxy did not answer.", said.Error.Message)
+		assert.Equal(t, "server_error", said.Error.Type)
+	}
+	assert.Equal(t, "0", s.metric("dyetrace_clients_gone_total"))
+	assert.Equal(t, "2", s.metric("dyetrace_upstream_errors_total"))
 }
 
 // Connections that change their protocol pass.

@@ -16,13 +16,20 @@ import (
 const (
 	// headerName says in answers what was decided: an item of RFC 9651 such as
 	// planted;units=3;leaves="17 18", nothing, or plain;reason=logprobs. A stream
-	// begins before it is known and says stream. In a request of a trusted caller
-	// "off" asks for an answer in which nothing is planted; upstream never sees it.
+	// begins before it is known and says stream. Answers have it only under -header:
+	// whoever reads it knows which of them carry canaries. In a request of a trusted
+	// caller "off" asks for an answer in which nothing is planted, under any flags;
+	// upstream never sees it.
 	headerName = "Dyetrace-Canary"
 
-	// trailerName says at the end of a stream what its header could not.
+	// trailerName says at the end of a stream what its header could not, under
+	// -header.
 	trailerName = "Dyetrace-Canary-Planted"
 )
+
+// noAnswer is what a client gets if the upstream does not answer, in the form of
+// the API's own errors. It names no address.
+const noAnswer = `{"error":{"message":"The server behind this proxy did not answer.","type":"server_error","param":null,"code":null}}` + "\n"
 
 // A proxy is the handler.
 type proxy struct {
@@ -66,11 +73,16 @@ func newProxy(upstream *url.URL, v *vendor, k *keeper, c cohorts, header bool, l
 		Transport:      transport,
 		ErrorLog:       lg,
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
-			if r.Context().Err() == nil { // else the client went away
-				p.metrics.upstreamErrors.Add(1)
-				lg.Printf("upstream: %v", err)
+			if d, ok := w.(*delivery); ok && r.Context().Err() != nil {
+				d.gone = true
+				w.WriteHeader(http.StatusBadGateway)
+				return
 			}
+			p.metrics.upstreamErrors.Add(1)
+			lg.Printf("upstream: %v", err)
+			w.Header().Set("Content-Type", "application/json")
 			w.WriteHeader(http.StatusBadGateway)
+			_, _ = io.WriteString(w, noAnswer) // a client that is gone is counted
 		},
 	}
 	return p
@@ -94,11 +106,9 @@ func exchangeOf(ctx context.Context) *exchange {
 func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.metrics.inFlight.Add(1)
 	defer p.metrics.inFlight.Add(-1)
-	defer func() {
-		if r.Context().Err() != nil {
-			p.metrics.gone.Add(1)
-		}
-	}()
+	d := &delivery{ResponseWriter: w}
+	defer d.count(p.metrics) // also while the handler panics, as one does whose copy broke off
+	r = r.WithContext(context.WithValue(r.Context(), deliveryKey{}, d))
 	if r.ContentLength > 0 {
 		// The transport looks for more behind the end. A server refuses to read a
 		// body once its answer has begun, and the connection would break off.
@@ -119,7 +129,7 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	} else {
 		p.metrics.passed.Add(1)
 	}
-	p.reverse.ServeHTTP(w, r)
+	p.reverse.ServeHTTP(d, r)
 }
 
 // read reads the body of a request without taking anything from it.

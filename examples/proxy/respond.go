@@ -14,6 +14,7 @@ import (
 
 // modify makes an answer of the upstream one that is planted.
 func (p *proxy) modify(r *http.Response) error {
+	defer follow(r) // of the body as it leaves
 	x := exchangeOf(r.Request.Context())
 	if x == nil {
 		return nil
