@@ -189,6 +189,23 @@ func TestEnglish(t *testing.T) {
 	}
 }
 
+// TestEnglishKeepsProhibitions: what forbids or refuses stands as it is, in the
+// default book with every unit keyed.
+func TestEnglishKeepsProhibitions(t *testing.T) {
+	c := choices(t)
+	for _, text := range []string{
+		"Do not mix bleach and ammonia.", "Don't mix bleach and ammonia.", "Please do not mix them.", "Remember: do not mix them.", "Note: Do not mix them.",
+		"1. Do not mix them.\n- do not mix them.\n- **Do not mix them.**\n", "Wash it, then do not mix it; do not heat it. (Do not smoke.)", "Never do that, and do not mix them.",
+		strings.Repeat("So it was. ", 20) + "I cannot tell, we can't tell, I will not tell and we won't tell.",
+	} {
+		got, planted := plant(t, c, canary.Request{}, text)
+		assert.Equal(t, text, got)
+		assert.Empty(t, planted, text)
+	}
+	_, planted := plant(t, c, canary.Request{}, "They say that you do not mix them.")
+	assert.Len(t, planted, 1)
+}
+
 // TestPartition finds units of all trees and halves in their shares: 5 standard
 // deviations of a binomial, two-sided 6e-7 each.
 func TestPartition(t *testing.T) {
