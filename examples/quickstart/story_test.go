@@ -56,7 +56,7 @@ func checkConclusions(t *testing.T, verdicts []verdict) {
 	found := map[string][]string{
 		served:      {vendorLayer, epochLayer, canaryKey, bothChannels},
 		diluted:     {vendorLayer, epochLayer, bothChannels},
-		paraphrased: {canaryKey, bothChannels}, // nothing is left of marks in tokens
+		paraphrased: {canaryKey}, // nothing is left of marks in tokens, which costs both
 		control:     nil,
 	}
 	for _, v := range verdicts {
@@ -96,8 +96,8 @@ func checkTables(t *testing.T, verdicts []verdict) {
 		assert.Contains(t, text, "\n"+v.name+": trained on ")
 		assert.Contains(t, text, v.path)
 	}
-	assert.Equal(t, 9, strings.Count(text, "REJECTED"))
-	assert.Equal(t, 15, strings.Count(text, "not rejected"))
+	assert.Equal(t, 8, strings.Count(text, "REJECTED"))
+	assert.Equal(t, 16, strings.Count(text, "not rejected"))
 	assert.NotContains(t, text, "VOID")
 	for line := range strings.SplitSeq(text, "\n") {
 		if !strings.Contains(line, "report of") { // its path is as long as it is
