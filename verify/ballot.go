@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/dyetrace/dyetrace/verify/collect"
+	"github.com/dyetrace/dyetrace/verify/internal/portable"
 	"github.com/dyetrace/dyetrace/watermark"
 )
 
@@ -74,9 +75,9 @@ func (t Test) choice(p *collect.Prediction) (watermark.Token, reason) {
 // difference returns by how much the suspect prefers its token i to the reference.
 func (t Test) difference(p *collect.Prediction, i int) float64 {
 	if t.Form == Difference {
-		return exponential(p.LogProbs[i]) - exponential(p.Reference[i])
+		return portable.Exp(p.LogProbs[i]) - portable.Exp(p.Reference[i])
 	}
-	return exponential(p.LogProbs[i]/2) - exponential(p.Reference[i]/2)
+	return portable.Exp(p.LogProbs[i]/2) - portable.Exp(p.Reference[i]/2)
 }
 
 // addWeighted puts in a position of R3 or R4: a coefficient for each token that the
@@ -95,7 +96,7 @@ func (b *ballot) addWeighted(t Test, p *collect.Prediction, end *watermark.Token
 		if end != nil && id == *end {
 			continue
 		}
-		a := exponential(p.LogProbs[i])
+		a := portable.Exp(p.LogProbs[i])
 		if t.referenced() {
 			a = t.difference(p, i)
 		}
@@ -114,7 +115,7 @@ func (b *ballot) addWeighted(t Test, p *collect.Prediction, end *watermark.Token
 func ridgeWeight(t Test, p *collect.Prediction) float64 {
 	open, moved := 1.0, ridge
 	for i := range p.IDs {
-		q := exponential(p.LogProbs[i])
+		q := portable.Exp(p.LogProbs[i])
 		open -= float64(q * q)
 		d := t.difference(p, i)
 		moved += float64(d * d)

@@ -115,7 +115,7 @@ func TestOpenedIsRedacted(t *testing.T) {
 func TestImports(t *testing.T) {
 	const module = "github.com/dyetrace/dyetrace/"
 	for pkg, allowed := range map[string][]string{
-		"collect":  {"verify/internal/canon"},
+		"collect":  {"verify/internal/canon", "verify/internal/portable"},
 		"evidence": {"watermark/tail"},
 	} {
 		out, err := exec.Command("go", "list", "-deps", "./"+pkg).CombinedOutput()

@@ -14,22 +14,6 @@ func coefOf(x float64) coef { return coef(math.Floor(float64(x*0x1p32) + 0.5)) }
 
 func (c coef) float() float64 { return float64(c) * 0x1p-32 }
 
-// exponential returns e^x for x ≤ 0, the same on every machine: it takes no step in
-// which some of them multiply and add at once. Its relative error is below 1e-15.
-func exponential(x float64) float64 {
-	const log2e, ln2hi, ln2lo = 1.4426950408889634, 6.93147180369123816490e-01, 1.90821492927058770002e-10
-	if x < -700 {
-		return 0
-	}
-	k := math.Floor(float64(x*log2e) + 0.5)
-	r := float64(x-float64(k*ln2hi)) - float64(k*ln2lo)
-	sum := 1.0 // Taylor's series to r^14/14!, |r| ≤ ln 2 / 2
-	for i := 14.0; i > 0; i-- {
-		sum = 1 + float64(float64(r/i)*sum)
-	}
-	return math.Ldexp(sum, int(k))
-}
-
 // A weightedSum is Σ coef·score in units of 2^-64, in 128 bits with a sign: the same
 // on every machine and in every order. Scores are rounded down to units of 2^-32
 // where they count for the claim and up where they count against it, so that the

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/dyetrace/dyetrace/verify/collect"
+	"github.com/dyetrace/dyetrace/verify/internal/portable"
 	"github.com/dyetrace/dyetrace/watermark"
 )
 
@@ -75,7 +76,7 @@ func checkPrediction(p *collect.Prediction) error {
 		if p.Reference != nil && !(p.Reference[i] <= 0) {
 			return fmt.Errorf("log-probability of token %d under the reference is %v, want at most 0", id, p.Reference[i])
 		}
-		sum += exponential(p.LogProbs[i])
+		sum += portable.Exp(p.LogProbs[i])
 	}
 	if id, ok := twice(p.IDs); ok {
 		return fmt.Errorf("token %d is listed twice", id)

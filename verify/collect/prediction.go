@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"github.com/dyetrace/dyetrace/verify/internal/portable"
 )
 
 // maxTop is beyond the size of any vocabulary.
@@ -52,7 +54,7 @@ func (p *Prediction) check(w Want, reference bool) error {
 		case i > 0 && l == p.LogProbs[i-1] && id < p.IDs[i-1]:
 			return fmt.Errorf("token %d is listed after token %d, which is as likely, want them by id", id, p.IDs[i-1])
 		}
-		sum += exponential(l)
+		sum += portable.Exp(l)
 	}
 	if id, twice := repeated(p.IDs); twice {
 		return fmt.Errorf("token %d is listed twice", id)
@@ -140,21 +142,4 @@ func repeated(ids []int32) (int32, bool) {
 		}
 	}
 	return 0, false
-}
-
-// exponential returns e^x for x ≤ 0, the same on every machine, so that all of
-// them accept the same files: no product is rounded together with a sum. Its
-// relative error is below 1e-14.
-func exponential(x float64) float64 {
-	const log2e, ln2hi, ln2lo = 1.4426950408889634, 6.93147180369123816490e-01, 1.90821492927058770002e-10
-	if x < -700 {
-		return 0
-	}
-	k := math.Floor(float64(x*log2e) + 0.5)
-	r := float64(x-float64(k*ln2hi)) - float64(k*ln2lo)
-	sum := 1.0 // Taylor's series, |r| ≤ ln 2 / 2
-	for i := 14.0; i > 0; i-- {
-		sum = 1 + float64(float64(r/i)*sum)
-	}
-	return math.Ldexp(sum, int(k))
 }
