@@ -184,7 +184,7 @@
 //	{"schema":"dyetrace/plan/1",
 //	 "suspect":NAME,"sequence":COUNT,"earlier":COUNT,
 //	 "frame"?:FRAME,
-//	 "reading"?:{"frame":FRAME,"top"?:COUNT,"reference"?:NAME,"age"?:TEXT,"span"?:COUNT,"end"?:ID},
+//	 "reading"?:{"frame":FRAME,"top"?:COUNT,"reference"?:NAME,"age"?:TEXT,"span"?:COUNT,"vocabulary"?:COUNT,"end"?:ID},
 //	 "twins"?:{"frame":FRAME,"prompts":[TEXT,…]},
 //	 "nonce"?:{"value":DIGEST,"source":TEXT},
 //	 "probes"?:[TEXT,…],

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/dyetrace/dyetrace/verify/collect"
 	"github.com/dyetrace/dyetrace/verify/evidence"
@@ -100,6 +101,9 @@ type ReadingPlan struct {
 	// Span is how many positions a question has: a failed question loses so many.
 	// Defaults to all of a passage.
 	Span int `json:"span,omitempty"`
+	// Vocabulary is how many tokens the marked model has: an answer that names one
+	// beyond them failed. Defaults to any number.
+	Vocabulary int `json:"vocabulary,omitempty"`
 	// End is the end-of-turn token, of which predictions are left out, or nil.
 	End *watermark.Token `json:"end,omitempty"`
 }
@@ -317,6 +321,13 @@ func (p *Plan) Task(f Frames) (collect.Task, error) {
 		if err != nil {
 			return collect.Task{}, fmt.Errorf("verify: passage %d: %w", i, err)
 		}
+		if v := p.Reading.Vocabulary; v > 0 {
+			for _, id := range slices.Concat(passage.Prompt, passage.Tokens) {
+				if int(id) >= v {
+					return collect.Task{}, fmt.Errorf("verify: passage %d holds token %d, want less than %d, the size of the vocabulary", i, id, v)
+				}
+			}
+		}
 		task.Passages = append(task.Passages, passage)
 	}
 	task.Want, task.Reference, task.Span = p.want(), p.Reading.Reference != "", p.Reading.Span
@@ -325,7 +336,7 @@ func (p *Plan) Task(f Frames) (collect.Task, error) {
 
 // want returns what the plan's tests need at each position.
 func (p *Plan) want() collect.Want {
-	w := collect.Want{Top: p.Reading.Top}
+	w := collect.Want{Top: p.Reading.Top, Vocabulary: p.Reading.Vocabulary}
 	for _, t := range p.Tests {
 		w.Argmax = w.Argmax || t.Name == R1
 		w.Sample = w.Sample || t.Name == R2

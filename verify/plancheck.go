@@ -3,6 +3,7 @@ package verify
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -119,6 +120,8 @@ func (p *Plan) checkReading() error {
 		return fmt.Errorf("verify: plan asks for the %d most likely tokens, want 1 to %d exactly with R3, R4 or R4h", r.Top, maxTop)
 	case referenced != (r.Reference != "") || referenced != (r.Age != ""):
 		return fmt.Errorf("verify: plan has reference %q of age %q, want a name and what shows its age exactly with R4 or R4h", r.Reference, r.Age)
+	case r.Vocabulary < 0 || r.Vocabulary > math.MaxInt32 || r.Vocabulary > 0 && r.Top > r.Vocabulary:
+		return fmt.Errorf("verify: vocabulary is of %d tokens, want at least the %d that are asked for and at most %d, or 0 for any", r.Vocabulary, r.Top, math.MaxInt32)
 	case r.Span < 0:
 		return fmt.Errorf("verify: plan asks for %d positions at once, want at least 1, or 0 for a whole passage", r.Span)
 	case r.End != nil && *r.End < 0:

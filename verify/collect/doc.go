@@ -97,7 +97,7 @@
 //
 //	{"schema":"dyetrace/transcript/1","plan":DIGEST,"suspect":NAME,"probes":COUNT,"prompts":COUNT,"readings"?:COUNT,"want"?:WANT,"reference"?:true,"span"?:COUNT}
 //
-// with WANT {"argmax"?:true,"sample"?:true,"top"?:COUNT,"own"?:true}, then the probes by stage
+// with WANT {"argmax"?:true,"sample"?:true,"top"?:COUNT,"own"?:true,"vocabulary"?:COUNT}, then the probes by stage
 // and number, then the prompts by number:
 //
 //	{"stage":STAGE,"n":NUMBER,"question":TEXT,"status":STATUS,"text"?:TEXT,"model"?:NAME,"error"?:MESSAGE,"asked":COUNT,"unreached"?:[MESSAGE,…],"first":TIME,"last":TIME}
@@ -122,7 +122,7 @@
 //	questions   D(prompts) ‖ D(probes), D(list) made like a frame's in this context,
 //	            and if there are passages ‖ D(their lines) ‖ u64le argmax ‖ u64le
 //	            sample ‖ u64le top ‖ u64le reference ‖ u64le span, 1 for true,
-//	            and ‖ u64le 1 if Own is wanted
+//	            and ‖ u64le 1 if Own is wanted, and ‖ u64le 2 ‖ u64le vocabulary if that is not 0
 //	transcript  the bytes of the transcript's file
 //	seal        plan digest ‖ transcript digest
 package collect

@@ -12,7 +12,16 @@ type Want struct {
 	// a text that was made under a key, the own token is the key's choice, and a test
 	// that looks at it convicts the innocent.
 	Own bool `json:"own,omitempty"`
+	// Vocabulary is how many tokens there are, if it is not 0: an answer that names
+	// one beyond them failed.
+	Vocabulary int `json:"vocabulary,omitempty"`
 }
+
+// nothing reports whether nothing is asked.
+func (w Want) nothing() bool { return !w.Argmax && !w.Sample && w.Top == 0 && !w.Own }
+
+// foreign reports whether there is no such token.
+func (w Want) foreign(id int32) bool { return w.Vocabulary > 0 && int(id) >= w.Vocabulary }
 
 // logProbs reports whether log-probabilities are wanted.
 func (w Want) logProbs() bool { return w.Top > 0 || w.Own }

@@ -29,10 +29,10 @@ func checkPredictions(at []Prediction, q Reading, reference bool) error {
 }
 
 func (p *Prediction) check(w Want, reference bool) error {
-	if err := checkToken("most likely token", p.Argmax, w.Argmax); err != nil {
+	if err := checkToken("most likely token", p.Argmax, w.Argmax, w); err != nil {
 		return err
 	}
-	if err := checkToken("sampled token", p.Sample, w.Sample); err != nil {
+	if err := checkToken("sampled token", p.Sample, w.Sample, w); err != nil {
 		return err
 	}
 	switch {
@@ -47,6 +47,8 @@ func (p *Prediction) check(w Want, reference bool) error {
 		switch {
 		case id < 0:
 			return fmt.Errorf("token %d of the list is %d, want at least 0", i, id)
+		case w.foreign(id):
+			return fmt.Errorf("token %d of the list is %d, want less than %d, the size of the vocabulary", i, id, w.Vocabulary)
 		case !(l <= 0) || math.IsInf(l, 0):
 			return fmt.Errorf("ln p of token %d is %v, want a finite number of at most 0", id, l)
 		case i > 0 && l > p.LogProbs[i-1]:
@@ -102,12 +104,14 @@ func (p *Prediction) contradicts(w Want) bool {
 	return l < p.LogProbs[0]
 }
 
-func checkToken(name string, id int32, wanted bool) error {
+func checkToken(name string, id int32, wanted bool, w Want) error {
 	switch {
 	case !wanted && id != NoToken:
 		return fmt.Errorf("%s is %d, want %d: it was not asked for", name, id, NoToken)
 	case id < NoToken:
 		return fmt.Errorf("%s is %d, want at least 0, or %d for none", name, id, NoToken)
+	case w.foreign(id):
+		return fmt.Errorf("%s is %d, want less than %d, the size of the vocabulary", name, id, w.Vocabulary)
 	}
 	return nil
 }

@@ -127,7 +127,7 @@ func TestReplayFailsWhereNothingIsRecorded(t *testing.T) {
 	fails(err, "no figures of the reference for these tokens of passage "+d.String()+" [2, 3) are recorded")
 	q.Want.Top = 5
 	_, err = s.TopLogProbs.Predict(ctx, q)
-	fails(err, "predictions of {Argmax:true Sample:false Top:4 Own:false} are recorded, want {Argmax:true Sample:false Top:5 Own:false}")
+	fails(err, "predictions of {Argmax:true Sample:false Top:4 Own:false Vocabulary:0} are recorded, want {Argmax:true Sample:false Top:5 Own:false Vocabulary:0}")
 	_, err = s.TopLogProbs.Predict(ctx, collect.Reading{Want: task.Want})
 	fails(err, "the question names no passage")
 	_, err = s.TopLogProbs.Predict(ctx, collect.Reading{Passage: &collect.Passage{}, Want: task.Want})

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 	"unicode/utf8"
 )
@@ -67,9 +68,11 @@ func checkWant(passages bool, w Want, reference bool, span int) error {
 	switch {
 	case w.Top < 0 || w.Top > maxTop:
 		return fmt.Errorf("wants the %d most likely tokens, want 0 to %d", w.Top, maxTop)
+	case w.Vocabulary < 0 || w.Vocabulary > math.MaxInt32:
+		return fmt.Errorf("has a vocabulary of %d tokens, want 1 to %d, or 0 for any", w.Vocabulary, math.MaxInt32)
 	case span < 0:
 		return fmt.Errorf("has spans of %d positions, want at least 1, or 0 for whole passages", span)
-	case passages && w == Want{}:
+	case passages && w.nothing():
 		return errors.New("wants nothing of its passages")
 	case !passages && (w != Want{} || reference || span != 0):
 		return errors.New("has no passages, but says what is wanted of them")
@@ -99,6 +102,10 @@ func (t Task) questions() (Digest, error) {
 	}
 	if t.Want.Own {
 		how = binary.LittleEndian.AppendUint64(how, 1)
+	}
+	if t.Want.Vocabulary > 0 {
+		how = binary.LittleEndian.AppendUint64(how, 2)
+		how = binary.LittleEndian.AppendUint64(how, uint64(t.Want.Vocabulary))
 	}
 	return sum(questionsContext, a[:], b[:], c[:], how), nil
 }
