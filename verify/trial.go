@@ -73,6 +73,9 @@ func (t *trial) until(terms []float64) (n int, found bool, err error) {
 func (t *trial) fill(f *Finding, got *total, scores []uint64) error {
 	s := t.of
 	f.Raw, f.Scored, f.Dropped = s.raw, s.scored(), s.dropped
+	if n := s.dropped.NoWord; n > 0 {
+		f.Notes = append(f.Notes, fmt.Sprintf("%s positions have no prediction: the p-value holds if that did not depend on what the passages say there, as a filter of contents does", grouped(n)))
+	}
 	if got.n == 0 {
 		f.tooLittle("no token could be scored")
 		return nil
