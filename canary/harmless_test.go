@@ -67,10 +67,12 @@ func TestHarmless(t *testing.T) {
 	}
 	total := h.total()
 	t.Logf("%.1f MB in kinds %v, %d plantings, %d of them changes", float64(total)/1e6, h.kinds, h.planted, h.changed)
-	if !testing.Short() {
-		assert.Greater(t, total, 20_000_000)
+	least, size := 1_000, 20_000_000
+	if testing.Short() {
+		least, size = 400, 3_000_000
 	}
-	assert.Greater(t, h.changed, 1000)
+	assert.Greater(t, total, size)
+	assert.Greater(t, h.changed, least)
 }
 
 // A harm looks for some.
