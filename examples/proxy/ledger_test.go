@@ -310,7 +310,7 @@ func TestManyAtOnce(t *testing.T) {
 		rng := rand.New(rand.NewPCG(seed, 1))
 		text := prose(rng, 5)
 		w.Header().Set("Content-Type", "text/event-stream")
-		in(w, rng, 2000, []byte(dialects[0].stream([][]string{pieces(rng, 30, text)})))
+		in(w, seed, 2000, []byte(dialects[0].stream([][]string{pieces(rng, 30, text)})))
 	}, nil)
 	var all sync.WaitGroup
 	texts := make([]string, many)

@@ -190,8 +190,9 @@ func (s *stack) metric(line string) string {
 	return ""
 }
 
-// in writes bytes in pieces of random sizes, each flushed on its way.
-func in(w http.ResponseWriter, rng *rand.Rand, most int, b []byte) {
+// in writes bytes in pieces of sizes that a seed names, each flushed on its way.
+func in(w http.ResponseWriter, seed uint64, most int, b []byte) {
+	rng := rand.New(rand.NewPCG(seed, 2)) // its own: an answer may end while the next begins
 	for len(b) > 0 {
 		n := min(len(b), 1+rng.IntN(most))
 		_, _ = w.Write(b[:n])

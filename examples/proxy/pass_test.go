@@ -42,7 +42,7 @@ func TestPasses(t *testing.T) {
 		w.Header().Set("ETag", `"big often"`)
 		w.Header()["X-Two"] = []string{"a", "b"}
 		w.WriteHeader(status)
-		in(w, rng, 50000, binary)
+		in(w, uint64(len(saw.line)), 50000, binary)
 	}
 	s := start(t, upstream, nil)
 	direct := s.upstream.URL
