@@ -329,10 +329,16 @@ func TestBundleOfMoreThanThePlan(t *testing.T) {
 	}
 }
 
-// Marks of other engines have no commitment: the bundle says so, and a nonce for one
-// is refused.
+// A bundle under a mark of another engine, whose key may be committed to or not: it
+// says so if not, and refuses other integers and a nonce too many.
 func TestBundleOfAnotherEngine(t *testing.T) {
 	t.Parallel()
+	for _, bound := range []bool{false, true} {
+		t.Run(fmt.Sprintf("committed %t", bound), func(t *testing.T) { bundleOfAnotherEngine(t, bound) })
+	}
+}
+
+func bundleOfAnotherEngine(t *testing.T, bound bool) {
 	config := vllm.Config{Key: vllm.NewKey(0x5EC12E7), ContextWidth: 2}
 	mark, err := vllm.New(config)
 	require.NoError(t, err)
@@ -340,24 +346,34 @@ func TestBundleOfAnotherEngine(t *testing.T) {
 	require.NoError(t, err)
 	line, err := spec.Encode()
 	require.NoError(t, err)
-	secret, err := marks.IntegerSecret(0x5EC12E7).Reveal()
+	integer := marks.IntegerSecret(0x5EC12E7)
+	secret, err := integer.Reveal()
 	require.NoError(t, err)
 
 	c := newCase(t, []string{text(1, 2, 3, 4, 5, 6)}, nil)
 	c.withCharacters(t)
-	c.Plan.Keys = []verify.KeyPlan{{Name: "vendor", Mark: mark.ID(), Kind: mark.Info().Kind, KeyID: mark.Info().KeyID}}
+	opened := verify.Opened{Name: "vendor", Mark: mark}
+	plan := verify.KeyPlan{Name: "vendor", Mark: mark.ID(), Kind: mark.Info().Kind, KeyID: mark.Info().KeyID}
+	if bound {
+		opened.Key, opened.Nonce = integer.Key(), [32]byte{1}
+		plan, err = verify.Commit("vendor", mark, opened.Key, opened.Nonce)
+		require.NoError(t, err)
+	}
+	c.Plan.Keys = []verify.KeyPlan{plan}
 	c.Plan.Tests = []verify.Test{{Name: verify.G1}}
 	c.Plan.Nonce, c.Plan.Frame.Logged = verify.Nonce{}, ""
 	b := enclose(t, c, keys.Key{})
-	b.Case.Keys = []verify.Opened{{Name: "vendor", Mark: mark}}
+	b.Case.Keys = []verify.Opened{opened}
 	b.report = c.judge(t)
 	b.Enclosures.Keys = []verify.RevealedKey{verify.Reveal("vendor", line, secret)}
 	data := file(t, b.bundle(t))
 	v, err := verdict(t, data, recompute)
 	require.NoError(t, err)
 	assert.True(t, v.OK(), written(t, v))
+	assert.Equal(t, !bound, strings.Contains(written(t, v), "warning      key vendor: has no commitment"))
+	assert.Equal(t, bound, strings.Contains(written(t, v), "commitment of key vendor"))
 	for _, want := range []string{
-		"warning      key vendor: has no commitment", "warning      nonce: " + verify.NoNonce,
+		"warning      nonce: " + verify.NoNonce,
 		"warning      frame of prompts: the plan does not say where", "warning      anchor of plan: unanchored", "no nonce picked",
 	} {
 		assert.Contains(t, written(t, v), want)
@@ -369,6 +385,10 @@ func TestBundleOfAnotherEngine(t *testing.T) {
 	bad = dissect(t, data).with("keys", replaced(t, fmt.Sprint(0x5EC12E7), "5"))
 	v, err = verdict(t, bad.assemble(), recompute)
 	require.NoError(t, err)
+	if bound {
+		assert.Equal(t, []string{"mark of key vendor", "commitment of key vendor"}, failed(v))
+		return
+	}
 	assert.Equal(t, []string{"mark of key vendor"}, failed(v))
 	bad = dissect(t, data).with("keys", replaced(t, "}\n", `,"nonce":"`+strings.Repeat("0", 64)+"\"}\n"))
 	v, err = verdict(t, bad.assemble(), recompute)

@@ -22,20 +22,20 @@ func (p *Plan) pooled(key string) bool {
 const independentOfAll = "the suspect is independent of all of the keys, given everything else it was trained on"
 
 // product joins findings under independent keys.
-func product(q Product, parts []*Finding) (Finding, error) {
+func (p *Plan) product(q Product, parts []*Finding) (Finding, error) {
 	f := Finding{Key: q.Name, Test: q.test(), Tail: Bound, Null: independentOfAll}
-	f.joins(parts)
+	p.joins(&f, parts)
 	if len(parts) != len(q.Parts) {
 		return f, errors.New("verify: a product lacks a part")
 	}
 	var bets []float64
-	for _, p := range parts {
-		if len(p.Void) > 0 {
-			f.Void = append(f.Void, fmt.Sprintf("its part %s under key %s is void", p.Test, printable(p.Key)))
+	for _, part := range parts {
+		if len(part.Void) > 0 {
+			f.Void = append(f.Void, fmt.Sprintf("its part %s under key %s is void", part.Test, printable(part.Key)))
 		}
-		f.Raw = max(f.Raw, p.Raw)
-		f.Scored += p.Scored
-		bets = append(bets, p.LogE)
+		f.Raw = max(f.Raw, part.Raw)
+		f.Scored += part.Scored
+		bets = append(bets, part.LogE)
 	}
 	f.LogE = evidence.Product(bets...)
 	f.LogP = evidence.LogPOfE(f.LogE)
@@ -44,11 +44,11 @@ func product(q Product, parts []*Finding) (Finding, error) {
 
 // integersNote is on joint findings under keys of integers, of which only a name of the
 // whole list is known: two lists may have most of their integers in common.
-const integersNote = "keys without a commitment are integers of other engines: the p-value holds if they have none in common, which is the key holder's word"
+const integersNote = "keys of other engines are integers: the p-value holds if they have none in common, which is the key holder's word"
 
 // joins notes what a joint finding stands on.
-func (f *Finding) joins(parts []*Finding) {
-	if slices.ContainsFunc(parts, func(p *Finding) bool { return slices.Contains(p.Notes, uncommittedNote) }) {
+func (p *Plan) joins(f *Finding, parts []*Finding) {
+	if slices.ContainsFunc(parts, func(part *Finding) bool { return integers(p.key(part.Key).KeyID) }) {
 		f.Notes = append(f.Notes, integersNote)
 	}
 }
@@ -67,7 +67,7 @@ func (q Product) test() string {
 // pooled adds one test up over keys whose texts are different ones.
 func (j *judgement) pooled(q Pool, parts []*Finding) (Finding, error) {
 	f := Finding{Key: q.Name, Test: q.Test, Null: independentOfAll, Tail: Bound}
-	f.joins(parts)
+	j.c.Plan.joins(&f, parts)
 	if len(parts) != len(q.Keys) {
 		return f, errors.New("verify: a pool lacks a part")
 	}

@@ -121,7 +121,7 @@ func (k KeyPlan) finding(test Test) Finding {
 	return f
 }
 
-// uncommittedNote is on findings under keys of other engines.
+// uncommittedNote is on findings under keys that the plan does not bind.
 const uncommittedNote = "the key has no commitment: only the public name of its mark binds it"
 
 // servedNote is on every finding that marked texts decide.
@@ -217,7 +217,7 @@ func (j *judgement) joint() error {
 		return out
 	}
 	for _, q := range p.Products {
-		f, err := product(q, find(q.Parts))
+		f, err := j.c.Plan.product(q, find(q.Parts))
 		if err != nil {
 			return err
 		}

@@ -135,8 +135,8 @@ type KeyPlan struct {
 	// KeyID is the public name of the key that the mark was made with. Marks of
 	// one key share words: see [Product]. Required.
 	KeyID string `json:"key_id"`
-	// Commitment binds the key. The zero Commitment says that there is none:
-	// marks of other engines, whose keys are integers. Reports say so.
+	// Commitment binds the key. The zero Commitment says that there is none, and
+	// reports say so.
 	Commitment keys.Commitment `json:"commitment,omitzero"`
 	// Tree says that the key decides canaries, those of this tree of the plan's
 	// Book. Mark is then [TreeMark]. Make the entry with [CommitTree].
@@ -164,8 +164,10 @@ const (
 )
 
 // Commit returns the entry of a plan for a mark and the key that it was made
-// with, under a nonce of 32 random bytes that stays secret until [Judge]. It
-// refuses the nonce of zeros, which hides nothing.
+// with, under a nonce of 32 random bytes that stays secret until [Judge]. The key of
+// a mark whose key is integers is what Secret.Key of package marks makes of them: a
+// bundle shows that they belong together. It refuses the nonce of zeros, which hides
+// nothing.
 func Commit(name string, mark *watermark.Watermark, key keys.Key, nonce [32]byte) (KeyPlan, error) {
 	if mark == nil {
 		return KeyPlan{}, fmt.Errorf("verify: key %q has no mark", name)
@@ -173,11 +175,21 @@ func Commit(name string, mark *watermark.Watermark, key keys.Key, nonce [32]byte
 	if nonce == [32]byte{} {
 		return KeyPlan{}, fmt.Errorf("verify: nonce of key %q is 32 zeros, want random bytes", name)
 	}
+	if key.IsZero() {
+		return KeyPlan{}, fmt.Errorf("verify: key %q is the zero key, which nothing binds", name)
+	}
 	info := mark.Info()
-	if id := key.ID().String(); id != info.KeyID {
+	if id := key.ID().String(); id != info.KeyID && !integers(info.KeyID) {
 		return KeyPlan{}, fmt.Errorf("verify: key %q is %s, its mark was made with %s", name, id, info.KeyID)
 	}
 	return KeyPlan{Name: name, Mark: mark.ID(), Kind: info.Kind, KeyID: info.KeyID, Commitment: key.Commit(nonce)}, nil
+}
+
+// integers reports whether a public name of a key is not one of package keys: that of
+// integers, which other engines take for keys.
+func integers(id string) bool {
+	var native keys.ID
+	return native.UnmarshalText([]byte(id)) != nil
 }
 
 // ServedPlan names the served answers that a presence filter goes by: every

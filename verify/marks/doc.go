@@ -66,5 +66,5 @@
 // # Not promised
 //
 // That a public name hides the key: an integer that was not drawn at random can be
-// tried. That a spec binds a key as a commitment does: see [keys.Commitment].
+// tried. That a spec binds a key as a commitment does: commit to [Secret.Key].
 package marks

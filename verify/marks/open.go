@@ -6,8 +6,8 @@ import (
 )
 
 // Open makes a mark from the files of its spec and of its secret, as [Spec.Encode]
-// and [Secret.Reveal] return them. It returns the key too, the zero Key where the
-// secret is integers: a commitment can be opened with it. A spec of no bytes is that
+// and [Secret.Reveal] return them. It returns [Secret.Key] too: a commitment can
+// be opened with it. A spec of no bytes is that
 // of a key of no mark: it returns the key alone. Bundles of package verify are checked
 // with it.
 func Open(spec, secret []byte) (*watermark.Watermark, keys.Key, error) {
@@ -16,7 +16,7 @@ func Open(spec, secret []byte) (*watermark.Watermark, keys.Key, error) {
 		return nil, keys.Key{}, err
 	}
 	if len(spec) == 0 {
-		return nil, x.open().key, nil
+		return nil, x.Key(), nil
 	}
 	s, err := Parse(spec)
 	if err != nil {
@@ -26,5 +26,5 @@ func Open(spec, secret []byte) (*watermark.Watermark, keys.Key, error) {
 	if err != nil {
 		return nil, keys.Key{}, err
 	}
-	return w, x.open().key, nil
+	return w, x.Key(), nil
 }

@@ -21,11 +21,25 @@ func TestOpen(t *testing.T) {
 		require.NoError(t, err, s.name)
 		assert.Equal(t, s.mark.ID(), w.ID(), s.name)
 		assert.Equal(t, s.mark.Info(), w.Info(), s.name)
-		assert.Equal(t, s.spec.Engine() != marks.EngineNative, key.IsZero(), s.name)
-		if !key.IsZero() {
-			assert.Equal(t, w.Info().KeyID, key.ID().String(), s.name)
-		}
+		assert.True(t, key.Equal(s.secret.Key()), s.name)
+		assert.Equal(t, s.spec.Engine() == marks.EngineNative, w.Info().KeyID == key.ID().String(), s.name)
 	}
+}
+
+// A commitment to integers is to all of them, in their order, and its key never changes.
+func TestKeyOfIntegers(t *testing.T) {
+	seen := make(map[keys.ID]bool)
+	for _, s := range []marks.Secret{
+		marks.IntegerSecret(5), marks.IntegerSecret(6), marks.IntegerSecret(-5), marks.IntegerSecret(5, 6),
+		marks.IntegerSecret(6, 5), marks.IntegerSecret(56), marks.IntegerSecret[uint64](1<<64 - 1),
+	} {
+		id := s.Key().ID()
+		assert.False(t, seen[id], "%v", s)
+		seen[id] = true
+	}
+	assert.Equal(t, marks.IntegerSecret(5).Key().ID(), marks.IntegerSecret[uint64](5).Key().ID())
+	assert.Equal(t, "dyetrace_id1_lf4buvc5nes2orhf7xwdmf7zed4jpenn", marks.IntegerSecret(5).Key().ID().String())
+	assert.True(t, marks.Secret{}.Key().IsZero())
 }
 
 func TestOpenRefuses(t *testing.T) {

@@ -1,11 +1,14 @@
 package marks
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"strconv"
+
+	"github.com/zeebo/blake3"
 
 	"github.com/dyetrace/dyetrace/verify/internal/canon"
 	"github.com/dyetrace/dyetrace/watermark/keys"
@@ -72,6 +75,37 @@ func (s Secret) open() material { return s.contents() }
 func (s Secret) IsZero() bool { return s.contents == nil }
 
 var errZeroSecret = errors.New("marks: the secret is the zero Secret, want one from KeySecret, IntegerSecret or ParseSecret")
+
+// contextKey derives the key that stands for integers.
+const contextKey = "dyetrace 2026-11-25 verify key of integers/1"
+
+// Key returns the key that a commitment binds: that of [KeySecret], or for integers
+//
+//	derive_key(contextKey, file of the secret)
+//
+// in BLAKE3's derive-key mode. Nobody can find other integers with the same key; that a
+// commitment hides integers which could be guessed is the work of its nonce. It is the
+// zero Key for the zero Secret.
+func (s Secret) Key() keys.Key {
+	if s.IsZero() {
+		return keys.Key{}
+	}
+	m := s.open()
+	if m.integers == nil {
+		return m.key
+	}
+	file, err := s.Reveal()
+	if err != nil {
+		return keys.Key{}
+	}
+	var derived [keys.Size]byte
+	blake3.DeriveKey(contextKey, file, derived[:])
+	k, err := keys.New(bytes.NewReader(derived[:]))
+	if err != nil {
+		return keys.Key{}
+	}
+	return k
+}
 
 // Reveal returns the file of the secret, one line of canonical JSON that
 // [ParseSecret] reads back. Whoever sees it has the key. It fails for the zero
