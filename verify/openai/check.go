@@ -13,9 +13,9 @@ import (
 // Config's model in it; a server that keeps no list cannot be checked and is
 // reported too. llama.cpp answers under any name, so its list is not looked at.
 //
-// [collect.Run] keeps an answer that failed and does not ask again, so a wrong
-// key, or a request of a kind that the server does not take, spoils a collection.
-// Check first, and ask one question of each kind by hand.
+// [collect.Run] keeps an answer that failed and does not ask again, so a request of a
+// kind that the server does not take spoils a collection. Check first, and ask one
+// question of each kind by hand.
 func (c *Client) Check(ctx context.Context) error {
 	const path = "/models"
 	data, err := c.ask(ctx, http.MethodGet, path, nil)

@@ -147,6 +147,6 @@ func TestCheck(t *testing.T) {
 		}
 		assert.ErrorContains(t, err, c.want)
 		var te *collect.TransportError
-		assert.False(t, errors.As(err, &te))
+		assert.Equal(t, c.status == 401, errors.As(err, &te))
 	}
 }

@@ -5,15 +5,14 @@
 //
 // [New] takes a [Config]; [Client.Suspect] is the suspect that collect.Run asks,
 // and [Client.Reference] a reference model beside another suspect. Call
-// [Client.Check] before a collection: a wrong key, which the server says in an
-// answer, would otherwise be kept as what the suspect said.
+// [Client.Check] before a collection.
 //
 // # Answers and failures
 //
 // Streaming is off. Whatever goes wrong before the first byte of an answer is a
 // [collect.TransportError]: a connection that is refused or breaks, a time-out,
-// a name that is not found, the statuses 408, 409, 425, 429 and 5xx other than
-// 501 and 505, with Retry-After in seconds or as a date. White space does not
+// a name that is not found, the statuses 401, 402, 408, 409, 425, 429 and 5xx
+// other than 501 and 505, with Retry-After in seconds or as a date. White space does not
 // count as a byte: services send it while they think. Everything later is an
 // answer that failed: one that breaks off, is too long or is no JSON, and every
 // other status. Errors repeat what the server said, up to 300 bytes on one line.

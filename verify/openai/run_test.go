@@ -218,3 +218,28 @@ func TestCollectionKilledAndResumed(t *testing.T) {
 	require.NoError(t, err)
 	assert.NotContains(t, file.String()+string(data), secret)
 }
+
+// A wrong key stops a collection and spoils nothing of it: with the right one every
+// question has its answer.
+func TestWrongKeySpoilsNothing(t *testing.T) {
+	const right = "the-right-key-of-sixteen"
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer "+right {
+			http.Error(w, `{"error":{"message":"who are you?"}}`, http.StatusUnauthorized)
+			return
+		}
+		_, _ = io.WriteString(w, `{"model":"m","choices":[{"index":0,"message":{"content":"an answer"},"finish_reason":"stop"}]}`)
+	}))
+	defer server.Close()
+	task := collect.Task{Plan: collect.Digest{2}, Prompts: []string{"one", "two", "three", "four"}}
+	path := filepath.Join(t.TempDir(), "journal")
+	with := func(key openai.Key) (*collect.Transcript, error) {
+		c := client(t, openai.Config{URL: server.URL, Key: key})
+		return collect.Run(t.Context(), task, c.Suspect(), path, collect.Options{Backoff: time.Millisecond, Retries: 1, Unreachable: 2})
+	}
+	_, err := with("a-wrong-key-of-sixteen")
+	require.ErrorContains(t, err, "status 401, the API key is missing or wrong: who are you?")
+	got, err := with(right)
+	require.NoError(t, err)
+	assert.Equal(t, 4, got.Counts().Complete)
+}

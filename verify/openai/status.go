@@ -21,11 +21,13 @@ import (
 // prompt: an answer, not a failure.
 type refusedError struct{ error }
 
-// again reports whether a status asks to come again. Services behind proxies
-// have numbers of their own for an overloaded origin, all of them above 500.
+// again reports whether a status says nothing of the question, which is then asked
+// again: that the server is busy, or that whoever asks is not known or has not paid.
+// Services behind proxies have numbers of their own for an overloaded origin, all of
+// them above 500.
 func again(status int) bool {
 	switch status {
-	case http.StatusRequestTimeout, http.StatusConflict, http.StatusTooEarly, http.StatusTooManyRequests:
+	case http.StatusUnauthorized, http.StatusPaymentRequired, http.StatusRequestTimeout, http.StatusConflict, http.StatusTooEarly, http.StatusTooManyRequests:
 		return true
 	case http.StatusNotImplemented, http.StatusHTTPVersionNotSupported:
 		return false
@@ -55,6 +57,8 @@ func (c *Client) advice(res *http.Response) string {
 	switch s := res.StatusCode; {
 	case s == http.StatusUnauthorized:
 		return ", the API key is missing or wrong"
+	case s == http.StatusPaymentRequired:
+		return ", the account has to be paid for"
 	case s == http.StatusForbidden:
 		return fmt.Sprintf(", the API key has no access to model %q", c.cfg.Model)
 	case s == http.StatusNotFound:

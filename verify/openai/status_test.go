@@ -24,7 +24,7 @@ func (fixed) Now() time.Time { return time.Date(2026, 11, 25, 3, 0, 0, 0, time.U
 
 func TestStatuses(t *testing.T) {
 	for status := 201; status < 600; status++ {
-		again := status == 408 || status == 409 || status == 425 || status == 429 || status >= 500 && status != 501 && status != 505
+		again := status == 401 || status == 402 || status == 408 || status == 409 || status == 425 || status == 429 || status >= 500 && status != 501 && status != 505
 		s := serve(t, status, "application/json", `{"error":{"message":"because","type":"t","param":null,"code":null}}`)
 		_, err := answer(t, s.url)
 		require.ErrorContains(t, err, fmt.Sprintf("status %d", status))
@@ -37,6 +37,7 @@ func TestStatuses(t *testing.T) {
 	for status, want := range map[int]string{
 		400: "the server does not take the request as it is: because",
 		401: "the API key is missing or wrong: because",
+		402: "the account has to be paid for: because",
 		403: `the API key has no access to model "m": because`,
 		404: `there is no model "m", or nothing at this URL: because`,
 		413: "the request is too long: because",
