@@ -21,12 +21,12 @@ func (k *calls) want(a *answer, c *chunk) bool {
 	if len(k.blocks) > 0 {
 		return true
 	}
-	if !a.ask.order || !a.plot.orders || a.failed {
+	if !a.order || !a.Orders() {
 		return false
 	}
 	return slices.ContainsFunc(c.parts, func(p part) bool {
 		ch := a.choice(p.index)
-		return p.hasCalls && !ch.ordered && !ch.plain && !ch.done
+		return p.hasCalls && !ch.ordered && !ch.Plain() && !ch.Done()
 	})
 }
 
@@ -93,7 +93,7 @@ func (s *stream) release() {
 	for _, index := range indexes {
 		c := s.answer.choice(index)
 		c.ordered = true
-		if found, ok := gather(waited, index); ok && complete && !c.plain && !c.done {
+		if found, ok := gather(waited, index); ok && complete && !c.Plain() && !c.Done() {
 			s.order(c, waited, found)
 		}
 	}
@@ -108,16 +108,16 @@ func (s *stream) order(c *choice, waited []held, found []call) {
 	for i, k := range found {
 		names[i] = k.name
 	}
-	perm := s.answer.order(c, names)
-	if len(c.fresh) == 0 {
+	perm, decided := s.answer.Order(c.Choice, names)
+	if !decided {
 		return
 	}
 	s.answer.record(false)
-	if s.answer.failed {
+	if s.answer.Failed() {
 		return
 	}
 	for _, from := range perm {
-		c.call(found[from].name, found[from].arguments)
+		c.Called(found[from].name, found[from].arguments)
 	}
 	if slices.IsSorted(perm) {
 		return
@@ -134,7 +134,7 @@ func (s *stream) order(c *choice, waited []held, found []call) {
 		}
 	}
 	for i := range waited {
-		waited[i].strip(c.index)
+		waited[i].strip(c.Index())
 	}
 	if last.part.finished {
 		waited[last.block].before = append(waited[last.block].before, sent...)

@@ -65,13 +65,13 @@ func toolStream(form string, before string, calls []receivedCall) string {
 }
 
 func (s *stack) ordered(t *testing.T, r canary.Request, calls []receivedCall) []receivedCall {
-	of, err := s.proxy.vendor.plots[""]()
+	of, err := s.proxy.garden.Vendor.Plot("")
 	require.NoError(t, err)
 	var names []string
 	for _, c := range calls {
 		names = append(names, c.Name)
 	}
-	perm, _ := of.choices.Order(r, names)
+	perm, _ := of.Choices.Order(r, names)
 	out := make([]receivedCall, len(calls))
 	for i, k := range perm {
 		out[i] = calls[k]
@@ -194,9 +194,9 @@ func TestWholeCalls(t *testing.T) {
 				assert.Contains(t, resp.Header.Get(headerName), "planted;units=")
 			}
 			if !indexed { // the library's own way with a whole message
-				of, err := s.proxy.vendor.plots[""]()
+				of, err := s.proxy.garden.Vendor.Plot("")
 				require.NoError(t, err)
-				want, _, err := of.choices.OrderTools(toolRequest, []byte(write(calls)))
+				want, _, err := of.Choices.OrderTools(toolRequest, []byte(write(calls)))
 				require.NoError(t, err)
 				assert.Equal(t, string(want), string(raw))
 			}

@@ -5,13 +5,10 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 )
 
 // Accounts of one cohort get the same bytes and two cohorts do not.
@@ -66,40 +63,4 @@ func TestOptOut(t *testing.T) {
 	assert.NotContains(t, resp.Header, headerName, "-header=false")
 	resp, _ = s.post(t, answersPath, `{"messages":[],"logprobs":true}`)
 	assert.NotContains(t, resp.Header, headerName)
-}
-
-func TestParseCohorts(t *testing.T) {
-	a, b := hashOf("a"), hashOf("b")
-	c, err := parseCohorts(strings.NewReader("# keys\n\n "+a+" blue\n"+b+"\t- trusted \n"), "f")
-	require.NoError(t, err)
-	assert.Equal(t, cohorts{a: {a, "blue", false}, b: {b, "", true}}, c)
-	secret := "sk-0123456789abcdef"
-	for text, want := range map[string]string{
-		secret + " blue":                "f:1: first column has 19 characters",
-		strings.ToUpper(a) + " blue":    "f:1: first column has 64 characters, want 64 of lower-case hexadecimal",
-		a:                               "f:1: line has 1 columns",
-		a + " blue trusted 1":           "f:1: line has 4 columns",
-		a + " blue yes":                 `f:1: third column is "yes", want trusted or nothing`,
-		a + " blue\n" + a + " green":    "f:2: hash " + a + " is there twice",
-		strings.Repeat("x", 1<<20) + "": "token too long",
-	} {
-		_, err := parseCohorts(strings.NewReader(text), "f")
-		require.Error(t, err)
-		assert.Contains(t, err.Error(), want)
-		assert.NotContains(t, err.Error(), secret)
-	}
-	_, err = readCohorts(filepath.Join(t.TempDir(), "none"))
-	require.ErrorIs(t, err, os.ErrNotExist)
-}
-
-func TestAccounts(t *testing.T) {
-	c := cohorts{hashOf("k"): {hashOf("k"), "blue", true}}
-	for name, header := range map[string]http.Header{
-		"bearer": {"Authorization": {"Bearer k"}}, "Azure": {"Api-Key": {"k"}}, "gateway": {"X-Api-Key": {"k"}}, "bare": {"Authorization": {"k"}},
-	} {
-		assert.Equal(t, account{hashOf("k"), "blue", true}, c.of(header), name)
-	}
-	assert.Equal(t, account{hash: hashOf("other")}, c.of(http.Header{"Authorization": {"Bearer other"}}))
-	assert.Equal(t, account{}, c.of(http.Header{}))
-	assert.Equal(t, account{hash: hashOf("k")}, cohorts(nil).of(http.Header{"Authorization": {"Bearer k"}}))
 }

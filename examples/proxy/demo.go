@@ -22,6 +22,7 @@ import (
 
 	"github.com/dyetrace/dyetrace/canary"
 	"github.com/dyetrace/dyetrace/canary/ledger"
+	"github.com/dyetrace/dyetrace/examples/internal/planting"
 	"github.com/dyetrace/dyetrace/watermark/keys"
 )
 
@@ -64,7 +65,7 @@ func demo(ctx context.Context, out io.Writer) (err error) {
 	if err = errors.Join(err, s.close()); err != nil {
 		return err
 	}
-	_, verifier, _, err := signer(root, o.origin)
+	_, verifier, _, err := planting.Signer(root, o.origin)
 	if err != nil {
 		return err
 	}
@@ -189,7 +190,7 @@ func (d *demonstration) ask(server, key, opt string, stream bool) (text, decided
 
 // marked puts brackets around what may have been planted.
 func (d *demonstration) marked(text string) string {
-	uses, err := d.proxy.vendor.book.Occurrences(canary.Request{Prompt: demoQuestion}, text)
+	uses, err := d.proxy.garden.Vendor.Book.Occurrences(canary.Request{Prompt: demoQuestion}, text)
 	if err != nil {
 		return text
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dyetrace/dyetrace/canary/ledger"
+	"github.com/dyetrace/dyetrace/examples/internal/planting"
 )
 
 // Whatever is wrong with the ledger or the book, the answer is the
@@ -34,20 +35,20 @@ func TestFailsOpen(t *testing.T) {
 		name, reason, why string
 		break_            func(t testing.TB, o *options)
 	}{
-		{"a broken book", reasonBook, "book is unusable", write("BOOK", "dyetrace canary book/1\nname x\ncarrier y\n")},
-		{"a book with another tree", reasonBook, "book is unusable", write("BOOK", strings.Replace(testBook, "tree cohort", "tree tenant", 1)+"carrier y\nform often\nform frequently\nlaw 2147483648 2147483648\n")},
-		{"no book", reasonBook, "book is unusable", func(t testing.TB, o *options) { require.NoError(t, os.Remove(o.book)) }},
-		{"a damaged ledger", reasonLedger, "ledger", write("LEDGER/leaves", "dyetrace ledger/9\n")},
-		{"a file where the ledger should be", reasonLedger, "ledger", write("LEDGER", "")},
-		{"a folder that cannot be made", reasonLedger, "ledger", func(_ testing.TB, o *options) { o.ledger = filepath.Join(o.ledger, "..", "missing", "ledger") }},
-		{"a ledger of another origin", reasonLedger, "holds the ledger of", func(t testing.TB, o *options) {
-			s, v, _, err := signer(testKey(), "example.org/other")
+		{"a broken book", planting.ReasonBook, "book is unusable", write("BOOK", "dyetrace canary book/1\nname x\ncarrier y\n")},
+		{"a book with another tree", planting.ReasonBook, "book is unusable", write("BOOK", strings.Replace(testBook, "tree cohort", "tree tenant", 1)+"carrier y\nform often\nform frequently\nlaw 2147483648 2147483648\n")},
+		{"no book", planting.ReasonBook, "book is unusable", func(t testing.TB, o *options) { require.NoError(t, os.Remove(o.book)) }},
+		{"a damaged ledger", planting.ReasonLedger, "ledger", write("LEDGER/leaves", "dyetrace ledger/9\n")},
+		{"a file where the ledger should be", planting.ReasonLedger, "ledger", write("LEDGER", "")},
+		{"a folder that cannot be made", planting.ReasonLedger, "ledger", func(_ testing.TB, o *options) { o.ledger = filepath.Join(o.ledger, "..", "missing", "ledger") }},
+		{"a ledger of another origin", planting.ReasonLedger, "holds the ledger of", func(t testing.TB, o *options) {
+			s, v, _, err := planting.Signer(testKey(), "example.org/other")
 			require.NoError(t, err)
 			l, err := ledger.Open(o.ledger, ledger.Options{Signer: s, Verifier: v})
 			require.NoError(t, err)
 			require.NoError(t, l.Close())
 		}},
-		{"a ledger that takes too long", reasonLedger, "too long", func(_ testing.TB, o *options) { o.patience, o.again = time.Nanosecond, time.Hour }},
+		{"a ledger that takes too long", planting.ReasonLedger, "too long", func(_ testing.TB, o *options) { o.patience, o.again = time.Nanosecond, time.Hour }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := start(t, reply("application/json", func() string { return chat }), func(o *options) {
@@ -64,11 +65,11 @@ func TestFailsOpen(t *testing.T) {
 			}
 			assert.Equal(t, "2", s.metric(fmt.Sprintf("dyetrace_answers_total{decision=%q}", c.reason)))
 			assert.Equal(t, "0", s.metric(fmt.Sprintf("dyetrace_%s_usable", c.reason)))
-			require.Error(t, s.proxy.unusable())
-			assert.Contains(t, s.proxy.unusable().Error(), c.why)
+			require.Error(t, s.proxy.garden.Unusable())
+			assert.Contains(t, s.proxy.garden.Unusable().Error(), c.why)
 			assert.Contains(t, s.log.String(), "serving plain text")
-			if c.reason == reasonLedger {
-				require.Eventually(t, func() bool { _, err := s.keeper.current(); return err != nil }, 10*time.Second, time.Millisecond, "it is given up until it opens again")
+			if c.reason == planting.ReasonLedger {
+				require.Eventually(t, func() bool { _, err := s.keeper.Current(); return err != nil }, 10*time.Second, time.Millisecond, "it is given up until it opens again")
 			}
 		})
 	}
@@ -86,7 +87,7 @@ func TestSecondOpener(t *testing.T) {
 	assert.NotEqual(t, chat, string(planted))
 	require.NoError(t, first.close())
 	first.keeper = nil
-	require.Eventually(t, func() bool { return second.proxy.unusable() == nil }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return second.proxy.garden.Unusable() == nil }, 10*time.Second, time.Millisecond)
 	_, raw = second.post(t, answersPath, body)
 	assert.Equal(t, string(planted), string(raw), "the keys are bound already, to the same digests")
 	require.NoError(t, second.close())
@@ -168,12 +169,12 @@ func TestRemovedMeanwhile(t *testing.T) {
 	assert.Less(t, head, len(planted)*2/3)
 	assert.Greater(t, head, len(planted)/5)
 
-	require.Eventually(t, func() bool { return s.proxy.unusable() != nil }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return s.proxy.garden.Unusable() != nil }, 10*time.Second, time.Millisecond)
 	assert.Equal(t, text, ask())
-	s.keeper.tend()
+	s.keeper.Tend()
 	assert.NoDirExists(t, s.o.ledger, "it is not begun anew")
 	require.NoError(t, os.Rename(away(), s.o.ledger))
-	require.Eventually(t, func() bool { s.keeper.tend(); return s.proxy.unusable() == nil }, 10*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { s.keeper.Tend(); return s.proxy.garden.Unusable() == nil }, 10*time.Second, 5*time.Millisecond)
 	assert.Equal(t, planted, ask())
 	require.NoError(t, s.close())
 	s.keeper = nil
@@ -187,7 +188,7 @@ func TestErased(t *testing.T) {
 	chat := `{"choices":[{"index":0,"message":{"content":"They often buy a lot of things, for example."}}]}`
 	s := start(t, reply("application/json", func() string { return chat }), nil)
 	body := strings.Replace(chatBody, "true", "false", 1)
-	require.NoError(t, s.proxy.vendor.names.Erase())
+	require.NoError(t, s.proxy.garden.Vendor.Names.Erase())
 	for _, header := range [][]string{nil, bearer("alice")} {
 		_, raw := s.post(t, answersPath, body, header...)
 		assert.Equal(t, chat, string(raw))

@@ -97,10 +97,10 @@ func TestClientHasAll(t *testing.T) {
 // sawOutput waits for the hash of an output in the ledger.
 func (s *stack) sawOutput(t *testing.T, text string) {
 	t.Helper()
-	want, err := s.proxy.vendor.names.Output([]byte(text))
+	want, err := s.proxy.garden.Vendor.Names.Output([]byte(text))
 	require.NoError(t, err)
 	require.Eventually(t, func() bool {
-		o, err := s.keeper.current()
+		o, err := s.keeper.Current()
 		if err != nil {
 			return false
 		}
@@ -147,13 +147,13 @@ func TestClientHangsUp(t *testing.T) {
 	require.Eventually(t, func() bool { return s.metric("dyetrace_clients_gone_total") == "1" }, 10*time.Second, time.Millisecond)
 	assert.Equal(t, "0", s.metric("dyetrace_upstream_hangups_total"))
 	require.Eventually(t, func() bool { return s.metric(`dyetrace_answers_total{decision="planted"}`) == "1" }, 10*time.Second, time.Millisecond)
-	o, err := s.keeper.current()
+	o, err := s.keeper.Current()
 	require.NoError(t, err)
 	_, outputs := recorded(t, o.Reader(), ledger.Pseudonym{})
 	require.NotEmpty(t, outputs)
 	sent := false
 	for n := len(planted) - 63; n <= len(planted); n++ {
-		d, err := s.proxy.vendor.names.Output([]byte(planted[:n]))
+		d, err := s.proxy.garden.Vendor.Names.Output([]byte(planted[:n]))
 		require.NoError(t, err)
 		sent = sent || d == outputs[0]
 	}

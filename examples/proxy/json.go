@@ -254,17 +254,3 @@ func quote(dst, text []byte) []byte {
 	}
 	return append(dst, '"')
 }
-
-// incomplete returns how many bytes at the end of text begin a character that
-// does not end there.
-func incomplete(text []byte) int {
-	for n := 1; n < utf8.UTFMax && n <= len(text); n++ {
-		if c := text[len(text)-n]; utf8.RuneStart(c) {
-			if c >= utf8.RuneSelf && !utf8.FullRune(text[len(text)-n:]) {
-				return n
-			}
-			return 0
-		}
-	}
-	return 0
-}

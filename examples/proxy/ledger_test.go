@@ -20,6 +20,7 @@ import (
 
 	"github.com/dyetrace/dyetrace/canary"
 	"github.com/dyetrace/dyetrace/canary/ledger"
+	"github.com/dyetrace/dyetrace/examples/internal/planting"
 )
 
 const answersPath = "/v1/chat/completions"
@@ -44,8 +45,8 @@ func bearer(key string) []string { return []string{"Authorization", "Bearer " + 
 // that stands there.
 func (s *stack) must(t testing.TB, cohort string, r canary.Request, text string) map[ledger.Unit]bool {
 	t.Helper()
-	text = text[:len(text)-incomplete([]byte(text))] // it may be cut anywhere
-	uses, err := s.proxy.vendor.book.Occurrences(r, text)
+	text = text[:len(text)-planting.Incomplete([]byte(text))] // it may be cut anywhere
+	uses, err := s.proxy.garden.Vendor.Book.Occurrences(r, text)
 	require.NoError(t, err)
 	out := map[ledger.Unit]bool{}
 	for _, u := range uses {
@@ -117,7 +118,7 @@ func TestLedger(t *testing.T) {
 		require.Equal(t, s.planted(t, cohort, request, text), got)
 		all = append(all, told{account, cohort, got})
 	}
-	names := s.proxy.vendor.names
+	names := s.proxy.garden.Vendor.Names
 	require.NoError(t, s.close())
 	s.keeper = nil
 
@@ -165,7 +166,7 @@ func TestLedger(t *testing.T) {
 			assert.Equal(t, want, e.Leaf.Cohort)
 		}
 		if e.Leaf.Kind == ledger.KindBook {
-			assert.Equal(t, ledger.Digest(s.proxy.vendor.book.Hash()), e.Leaf.Digest)
+			assert.Equal(t, ledger.Digest(s.proxy.garden.Vendor.Book.Hash()), e.Leaf.Digest)
 		}
 	}
 	assert.Equal(t, 4, kinds[ledger.KindCommitment])
@@ -177,17 +178,17 @@ func TestLedger(t *testing.T) {
 // The commitment in the ledger opens to the option key.
 func TestCommitment(t *testing.T) {
 	s := start(t, reply("application/json", func() string { return "{}" }), nil)
-	of, err := s.proxy.vendor.plots[""]()
+	of, err := s.proxy.garden.Vendor.Plot("")
 	require.NoError(t, err)
 	holder := testKey().Epoch(s.o.epoch).Vendor()
 	var nonce [32]byte
-	require.NoError(t, holder.Purpose("canary commitment").Expand(contextCommitment, []byte(s.o.epoch), nonce[:]))
+	require.NoError(t, holder.Purpose("canary commitment").Expand("dyetrace 2026-11-25 proxy commitment/1", []byte(s.o.epoch), nonce[:]))
 	option := canary.Holder("vendor", holder).Option
-	i := slices.IndexFunc(of.bindings, func(l ledger.Leaf) bool {
+	i := slices.IndexFunc(of.Bindings, func(l ledger.Leaf) bool {
 		return l.Kind == ledger.KindCommitment && l.KeyID == ledger.KeyID(option.ID())
 	})
 	require.GreaterOrEqual(t, i, 0)
-	assert.Equal(t, ledger.Digest(option.Commit(nonce)), of.bindings[i].Digest)
+	assert.Equal(t, ledger.Digest(option.Commit(nonce)), of.Bindings[i].Digest)
 }
 
 // No planted byte reaches the client before its leaf is acknowledged, nor is text
@@ -231,7 +232,7 @@ func TestLeafBeforeByte(t *testing.T) {
 		sent += p
 		assert.LessOrEqual(t, len(sent)-len(got), 63+40, "held back")
 
-		open, err := s.keeper.current()
+		open, err := s.keeper.Current()
 		require.NoError(t, err)
 		units, outputs := recorded(t, open.Reader(), ledger.Pseudonym{})
 		assert.Empty(t, outputs)
@@ -252,10 +253,10 @@ func TestLeafBeforeByte(t *testing.T) {
 		}
 	}
 	assert.Equal(t, s.planted(t, "", request, text), got)
-	open, err := s.keeper.current()
+	open, err := s.keeper.Current()
 	require.NoError(t, err)
 	_, outputs := recorded(t, open.Reader(), ledger.Pseudonym{})
-	digest, err := s.proxy.vendor.names.Output([]byte(got))
+	digest, err := s.proxy.garden.Vendor.Names.Output([]byte(got))
 	require.NoError(t, err)
 	assert.Contains(t, outputs, digest)
 }
@@ -281,23 +282,23 @@ func TestRetry(t *testing.T) {
 		plain := bearer("alice")
 		idempotent := append(bearer("alice"), "Idempotency-Key", "k1")
 		_, first := s.post(t, answersPath, b, plain...)
-		before := s.proxy.metrics.leaves.Load()
+		before := s.proxy.garden.Metrics.Leaves.Load()
 		_, again := s.post(t, answersPath, b, plain...)
 		assert.Equal(t, string(first), string(again))
-		added := s.proxy.metrics.leaves.Load() - before
+		added := s.proxy.garden.Metrics.Leaves.Load() - before
 		assert.Positive(t, added, "two answers are two")
 
 		resp, first := s.post(t, answersPath, b, idempotent...)
-		before, known := s.proxy.metrics.leaves.Load(), s.proxy.metrics.known.Load()
+		before, known := s.proxy.garden.Metrics.Leaves.Load(), s.proxy.garden.Metrics.Known.Load()
 		resp2, again := s.post(t, answersPath, b, idempotent...)
 		assert.Equal(t, string(first), string(again))
 		assert.Equal(t, resp.Header.Get(headerName), resp2.Header.Get(headerName))
 		assert.Equal(t, resp.Trailer.Get(trailerName), resp2.Trailer.Get(trailerName))
-		assert.Equal(t, before, s.proxy.metrics.leaves.Load(), "a retry adds no leaf")
-		assert.Equal(t, added, s.proxy.metrics.known.Load()-known)
+		assert.Equal(t, before, s.proxy.garden.Metrics.Leaves.Load(), "a retry adds no leaf")
+		assert.Equal(t, added, s.proxy.garden.Metrics.Known.Load()-known)
 
 		s.post(t, answersPath, b, append(bearer("mallory"), "Idempotency-Key", "k1")...)
-		assert.Equal(t, before+added, s.proxy.metrics.leaves.Load(), "another account's key is another")
+		assert.Equal(t, before+added, s.proxy.garden.Metrics.Leaves.Load(), "another account's key is another")
 	}
 }
 
@@ -326,10 +327,10 @@ func TestManyAtOnce(t *testing.T) {
 		})
 	}
 	all.Wait()
-	o, err := s.keeper.current()
+	o, err := s.keeper.Current()
 	require.NoError(t, err)
 	for i := 0; i < many; i += 20 {
-		account, err := s.proxy.vendor.names.Account(hashOf(fmt.Sprint("account ", i)))
+		account, err := s.proxy.garden.Vendor.Names.Account(hashOf(fmt.Sprint("account ", i)))
 		require.NoError(t, err)
 		units, _ := recorded(t, o.Reader(), account)
 		assert.Equal(t, s.must(t, "", canary.Request{Prompt: strings.Repeat("x", i)}, texts[i]), units)

@@ -72,6 +72,7 @@ import (
 
 	"github.com/dyetrace/dyetrace/canary"
 	"github.com/dyetrace/dyetrace/canary/ledger"
+	"github.com/dyetrace/dyetrace/examples/internal/planting"
 	"github.com/dyetrace/dyetrace/watermark/keys"
 )
 
@@ -125,10 +126,19 @@ func makeKey(path string, l *log.Logger) error {
 	return nil
 }
 
+// policy are the rules of planting: see [planting.Rules].
+const policy = `dyetrace proxy policy/1
+Chat completions and completions are planted, streamed or not, each choice by itself.
+The prompt is what everybody but the model said, in order, joined by line feeds.
+Answers with a response format, a grammar, log-probabilities, token ids, citations, audio or an echo are not.
+Parallel tool calls are ordered; their arguments stay as they are.
+A leaf says what was planted before it is sent, and another the output's hash when it ends.
+`
+
 // A service is a proxy with what it needs open.
 type service struct {
 	proxy  *proxy
-	keeper *keeper
+	keeper *planting.Keeper
 }
 
 // newService opens keys, book and ledger. An unusable book or ledger is no error:
@@ -138,25 +148,25 @@ func newService(o options, l *log.Logger) (*service, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := readCohorts(o.cohorts)
+	c, err := planting.ReadCohorts(o.cohorts)
 	if err != nil {
 		return nil, err
 	}
-	s, v, public, err := signer(root, o.origin)
+	s, v, public, err := planting.Signer(root, o.origin)
 	if err != nil {
 		return nil, err
 	}
 	l.Printf("the ledger is verified with %s", public)
-	vendor, err := openVendor(o, root, c)
-	if err != nil {
+	g := &planting.Garden{Metrics: new(planting.Metrics)}
+	if g.Vendor, err = openVendor(o, root, c); err != nil {
 		l.Printf("book unusable, serving plain text: %v", err)
-		return &service{proxy: newProxy(o.upstream, nil, nil, c, o.header, o.limits, l)}, nil
+	} else {
+		g.Keeper = planting.NewKeeper(o.ledger, ledger.Options{Origin: o.origin, Signer: s, Verifier: v}, o.patience, o.again, l)
 	}
-	k := newKeeper(o.ledger, ledger.Options{Origin: o.origin, Signer: s, Verifier: v}, o.patience, o.again, l)
-	return &service{newProxy(o.upstream, vendor, k, c, o.header, o.limits, l), k}, nil
+	return &service{newProxy(o.upstream, g, c, o.header, o.limits, l), g.Keeper}, nil
 }
 
-func openVendor(o options, root keys.Key, c cohorts) (*vendor, error) {
+func openVendor(o options, root keys.Key, c planting.Cohorts) (*planting.Vendor, error) {
 	read := canary.English
 	if o.book != "" {
 		read = func() (*canary.Book, error) { return canary.ReadFile(o.book) }
@@ -165,11 +175,11 @@ func openVendor(o options, root keys.Key, c cohorts) (*vendor, error) {
 	if err != nil {
 		return nil, err
 	}
-	names, err := openPseudonyms(o.ledger + "." + o.epoch + ".pseudonyms")
+	names, err := planting.OpenPseudonyms(o.ledger + "." + o.epoch + ".pseudonyms")
 	if err != nil {
 		return nil, err
 	}
-	return newVendor(book, root, o.epoch, names, c)
+	return planting.NewVendor(planting.Rules{Book: book, Root: root, Epoch: o.epoch, Names: names, Policy: policy, Cohorts: c})
 }
 
 // serve serves until ctx ends, then lets answers finish and closes the ledger.
@@ -213,5 +223,5 @@ func (s *service) close() error {
 	if s.keeper == nil {
 		return nil
 	}
-	return s.keeper.close()
+	return s.keeper.Close()
 }

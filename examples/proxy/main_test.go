@@ -22,6 +22,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/dyetrace/dyetrace/canary"
+	"github.com/dyetrace/dyetrace/examples/internal/planting"
 	"github.com/dyetrace/dyetrace/watermark/keys"
 )
 
@@ -132,7 +133,7 @@ func start(t testing.TB, upstream http.HandlerFunc, change func(*options)) *stac
 	var err error
 	o.upstream, err = url.Parse(s.upstream.URL)
 	require.NoError(t, err)
-	_, s.verifier, _, err = signer(testKey(), o.origin)
+	_, s.verifier, _, err = planting.Signer(testKey(), o.origin)
 	require.NoError(t, err)
 	s.service, err = newService(o, log.New(io.MultiWriter(s.log, testWriter{t}), "", 0))
 	require.NoError(t, err)
@@ -150,10 +151,10 @@ func (w testWriter) Write(b []byte) (int, error) { w.t.Log(string(b)); return le
 // planted returns what a planter makes of a text all at once.
 func (s *stack) planted(t testing.TB, cohort string, r canary.Request, text string) string {
 	t.Helper()
-	of, err := s.proxy.vendor.plots[cohort]()
+	of, err := s.proxy.garden.Vendor.Plot(cohort)
 	require.NoError(t, err)
 	var out bytes.Buffer
-	p, err := of.choices.NewPlanter(&out, r)
+	p, err := of.Choices.NewPlanter(&out, r)
 	require.NoError(t, err)
 	_, err = io.WriteString(p, text)
 	require.NoError(t, err)

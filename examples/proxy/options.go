@@ -6,13 +6,10 @@ import (
 	"fmt"
 	"io"
 	"net/url"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
-)
 
-var errBook = errors.New("proxy: the book is unusable")
+	"github.com/dyetrace/dyetrace/examples/internal/planting"
+)
 
 // options are the command line.
 type options struct {
@@ -117,16 +114,8 @@ func (o *options) check(upstream string) error {
 	if o.epoch == "" {
 		return nil
 	}
-	return checkEpoch(o.epoch)
-}
-
-// checkEpoch refuses what the ledger would, and what leads out of a folder where
-// it is part of a file's name.
-func checkEpoch(epoch string) error {
-	const want = "want 1 to 64 bytes of printable characters without / and \\ that do not begin with a dot"
-	if len(epoch) > 64 || strings.HasPrefix(epoch, ".") || strings.ContainsAny(epoch, `/\`) || !utf8.ValidString(epoch) ||
-		strings.ContainsFunc(epoch, func(r rune) bool { return !unicode.IsPrint(r) }) {
-		return fmt.Errorf("proxy: -epoch is %q, %s", epoch, want)
+	if err := planting.CheckEpoch(o.epoch); err != nil {
+		return fmt.Errorf("proxy: %w", err)
 	}
 	return nil
 }

@@ -17,6 +17,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/dyetrace/dyetrace/examples/internal/planting"
 )
 
 // Whatever is not an answer passes byte for byte, both ways: methods, paths,
@@ -109,7 +111,7 @@ func TestUpstreamPath(t *testing.T) {
 	defer server.Close()
 	u, err := url.Parse(server.URL + "/openai/?version=1")
 	require.NoError(t, err)
-	front := httptest.NewServer(newProxy(u, nil, nil, nil, true, limits{1, 1}, nil))
+	front := httptest.NewServer(newProxy(u, &planting.Garden{Metrics: new(planting.Metrics)}, nil, true, limits{1, 1}, nil))
 	defer front.Close()
 	for path, want := range map[string]string{"/v1/models?a=b": "/openai/v1/models?version=1&a=b", "/v1/models": "/openai/v1/models?version=1"} {
 		resp, err := http.Get(front.URL + path)

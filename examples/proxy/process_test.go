@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dyetrace/dyetrace/canary/ledger"
+	"github.com/dyetrace/dyetrace/examples/internal/planting"
 )
 
 // kill -9 under load: whatever reached a client is in the ledger, which verifies
@@ -42,7 +43,7 @@ func TestKilled(t *testing.T) {
 		clients.Wait()
 		close(got)
 
-		_, v, _, err := signer(testKey(), o.origin)
+		_, v, _, err := planting.Signer(testKey(), o.origin)
 		require.NoError(t, err)
 		_, err = ledger.Verify(o.ledger, v)
 		require.NoError(t, err)
@@ -50,7 +51,7 @@ func TestKilled(t *testing.T) {
 		require.NoError(t, err)
 		// The last checkpoint may be older than the last leaves: the next opening
 		// reads them, and signs one.
-		sg, _, _, err := signer(testKey(), o.origin)
+		sg, _, _, err := planting.Signer(testKey(), o.origin)
 		require.NoError(t, err)
 		l, err := ledger.Open(o.ledger, ledger.Options{Signer: sg, Verifier: v})
 		require.NoError(t, err)
@@ -111,7 +112,7 @@ func TestTerminated(t *testing.T) {
 		assert.Equal(t, s.planted(t, "", a.request, proseFor(a.body)), a.text)
 	}
 	assert.GreaterOrEqual(t, n, 8)
-	_, v, _, err := signer(testKey(), o.origin)
+	_, v, _, err := planting.Signer(testKey(), o.origin)
 	require.NoError(t, err)
 	report, err := ledger.Verify(o.ledger, v)
 	require.NoError(t, err)
@@ -205,7 +206,7 @@ func TestFullDisk(t *testing.T) {
 	assert.Positive(t, whole+mixedUp)
 	assert.Less(t, whole, 9)
 	s.isPlain(t, p, "serving plain text: ledger: ")
-	_, v, _, err := signer(testKey(), o.origin)
+	_, v, _, err := planting.Signer(testKey(), o.origin)
 	require.NoError(t, err)
 	_, err = ledger.Verify(o.ledger, v)
 	require.NoError(t, err)

@@ -10,6 +10,8 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"strings"
+
+	"github.com/dyetrace/dyetrace/examples/internal/planting"
 )
 
 // Names of headers.
@@ -33,9 +35,8 @@ const noAnswer = `{"error":{"message":"The server behind this proxy did not answ
 
 // A proxy is the handler.
 type proxy struct {
-	vendor     *vendor // nil: the book is unusable
-	keeper     *keeper // nil: as long as there is no vendor
-	cohorts    cohorts
+	garden     *planting.Garden
+	cohorts    planting.Cohorts
 	header     bool
 	maxRequest int64 // how much of a request is read to be understood, in bytes
 	maxAnswer  int64 // how much of an answer that is not streamed is held, in bytes
@@ -46,8 +47,8 @@ type proxy struct {
 // limits are how much of a body is held. Whatever is larger passes untouched.
 type limits struct{ request, answer int64 }
 
-func newProxy(upstream *url.URL, v *vendor, k *keeper, c cohorts, header bool, l limits, lg *log.Logger) *proxy {
-	p := &proxy{vendor: v, keeper: k, cohorts: c, header: header, maxRequest: l.request, maxAnswer: l.answer, metrics: newMetrics()}
+func newProxy(upstream *url.URL, g *planting.Garden, c planting.Cohorts, header bool, l limits, lg *log.Logger) *proxy {
+	p := &proxy{garden: g, cohorts: c, header: header, maxRequest: l.request, maxAnswer: l.answer, metrics: new(metrics)}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.DisableCompression = true // else what passes is not what came
 	transport.MaxIdleConnsPerHost = 256
@@ -91,7 +92,7 @@ func newProxy(upstream *url.URL, v *vendor, k *keeper, c cohorts, header bool, l
 // An exchange is a request for an answer that is looked at.
 type exchange struct {
 	ask         ask
-	account     account
+	account     planting.Account
 	idempotency string
 }
 
@@ -115,11 +116,11 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		r.Body = bodyOf(io.LimitReader(r.Body, r.ContentLength), r.Body)
 	}
 	if chat, ok := endpoint(r.URL.Path); ok && r.Method == http.MethodPost {
-		x := &exchange{account: p.cohorts.of(r.Header), idempotency: r.Header.Get("Idempotency-Key")}
+		x := &exchange{account: p.cohorts.Of(r.Header), idempotency: r.Header.Get("Idempotency-Key")}
 		x.ask = p.read(r, chat)
 		if asked := r.Header.Get(headerName); asked != "" {
 			switch {
-			case asked == "off" && x.account.trusted:
+			case asked == "off" && x.account.Trusted:
 				x.ask.reason = reasonOptOut
 			default:
 				p.metrics.refusedOptOuts.Add(1)

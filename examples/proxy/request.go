@@ -8,8 +8,8 @@ import (
 	"github.com/dyetrace/dyetrace/canary"
 )
 
-// Reasons why an answer is left as it is. They are labels in the metrics and in
-// the response header.
+// Reasons why an answer is left as it is, besides those of package planting. They
+// are labels in the metrics and in the response header.
 const (
 	reasonOptOut      = "opt-out"      // a trusted caller asked for it
 	reasonStructured  = "structured"   // response_format, a grammar, guided decoding
@@ -24,9 +24,6 @@ const (
 	reasonContentType = "content-type" // neither JSON nor server-sent events
 	reasonStatus      = "status"       // an error of the upstream
 	reasonBody        = "body"         // the answer is not understood
-	reasonBook        = "book"         // the book is unusable
-	reasonLedger      = "ledger"       // the ledger is unusable: nothing is planted without a leaf
-	reasonClass       = "class"        // the book has no class for the request
 )
 
 // untouchable says which fields of a request make its answer one that is left

@@ -7,9 +7,8 @@ import (
 	"mime"
 	"net/http"
 	"strconv"
-	"time"
 
-	"github.com/dyetrace/dyetrace/canary/ledger"
+	"github.com/dyetrace/dyetrace/examples/internal/planting"
 )
 
 // modify makes an answer of the upstream one that is planted.
@@ -34,7 +33,7 @@ func (p *proxy) modify(r *http.Response) error {
 
 // leave leaves an answer as it is.
 func (p *proxy) leave(r *http.Response, reason string) {
-	p.metrics.answers.add(reason, 1)
+	p.garden.Metrics.Answers.Add(reason, 1)
 	p.say(r, "plain;reason="+reason)
 }
 
@@ -55,62 +54,17 @@ func (p *proxy) begin(x *exchange, r *http.Response, kind string) (*answer, stri
 		return nil, reasonCompressed
 	case kind != "application/json" && kind != "text/event-stream":
 		return nil, reasonContentType
-	case p.vendor == nil:
-		return nil, reasonBook
 	}
-	of, err := p.vendor.plots[x.account.cohort]()
-	if err != nil {
-		return nil, reasonBook
-	}
-	o, err := p.ready(of)
-	if err != nil {
-		return nil, reasonLedger
-	}
-	a := &answer{proxy: p, plot: of, ledger: o, ask: x.ask, account: x.account, idempotency: x.idempotency}
-	if x.account.hash != "" {
-		if a.name, err = p.vendor.names.Account(x.account.hash); err != nil {
-			return nil, reasonLedger
-		}
-	}
-	if _, err := p.vendor.book.Classify(x.ask.request(0)); err != nil {
-		return nil, reasonClass
-	}
-	return a, ""
+	return p.answer(x)
 }
 
-// ready returns the open ledger in which the keys of a plot are bound.
-func (p *proxy) ready(of *plot) (*opened, error) {
-	o, err := p.keeper.current()
-	if err != nil {
-		return nil, err
+// answer returns the answer to an exchange, or why nothing is planted in it.
+func (p *proxy) answer(x *exchange) (*answer, string) {
+	a, reason := p.garden.Begin(planting.Request{Account: x.account, Idempotency: x.idempotency, Of: x.ask.request})
+	if reason != "" {
+		return nil, reason
 	}
-	if _, ok := o.bound.Load(of); ok {
-		return o, nil
-	}
-	if _, err := p.append(o, of.bindings); err != nil {
-		return nil, err
-	}
-	o.bound.Store(of, true)
-	return o, nil
-}
-
-// append appends leaves and measures it.
-func (p *proxy) append(o *opened, leaves []ledger.Leaf) ([]ledger.Receipt, error) {
-	began := time.Now()
-	receipts, err := p.keeper.append(o, leaves)
-	if err != nil {
-		p.metrics.ledgerErrors.Add(1)
-		return nil, err
-	}
-	p.metrics.appends.observe(time.Since(began))
-	for _, r := range receipts {
-		if r.Known {
-			p.metrics.known.Add(1)
-		} else {
-			p.metrics.leaves.Add(1)
-		}
-	}
-	return receipts, nil
+	return &answer{Answer: a, order: x.ask.order, metrics: p.metrics}, ""
 }
 
 // stream plants an answer that comes in pieces.
@@ -153,7 +107,7 @@ func (p *proxy) plant(r *http.Response, a *answer) error {
 		p.leave(r, reasonBody)
 		return nil
 	}
-	a.end(false)
+	a.End(false)
 	if !bytes.Equal(out, body) {
 		changed(r.Header)
 		if r.ContentLength >= 0 {

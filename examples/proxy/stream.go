@@ -58,7 +58,7 @@ func (s *stream) Close() error {
 }
 
 func (s *stream) finish() {
-	s.answer.end(true)
+	s.answer.End(true)
 	if s.trailer != nil {
 		s.trailer.Set(trailerName, s.answer.String())
 	}
@@ -81,7 +81,7 @@ func (s *stream) take(b []byte, end bool) {
 	if end {
 		s.release()
 		s.endAll()
-		s.answer.end(true) // before the last bytes leave
+		s.answer.End(true) // before the last bytes leave
 		return
 	}
 	if s.events.held() > maxEvent {
@@ -90,7 +90,7 @@ func (s *stream) take(b []byte, end bool) {
 		s.untouched = true
 		s.ready = append(s.ready, s.events.buf...)
 		s.events = events{}
-		s.answer.proxy.metrics.endless.Add(1)
+		s.answer.metrics.endless.Add(1)
 	}
 }
 
@@ -120,7 +120,7 @@ func (s *stream) send(block []byte, c chunk, ok bool) {
 		switch data, _ := payload(block); {
 		case string(bytes.TrimSpace(data)) == "[DONE]":
 			s.endAll()
-			s.answer.end(true)
+			s.answer.End(true)
 		case failed(data):
 			s.endAll()
 		}
@@ -131,16 +131,16 @@ func (s *stream) send(block []byte, c chunk, ok bool) {
 	var edits []edit
 	for _, p := range c.parts {
 		ch := s.answer.choice(p.index)
-		piece := ch.take()
+		piece := ch.Take()
 		switch {
 		case p.hasText:
 			if !bytes.Equal(piece, unquote(nil, p.content.of(c.text))) {
 				edits = append(edits, edit{p.content, quote(nil, piece)})
 			}
 		case len(piece) > 0:
-			s.insert(ch.index, piece)
+			s.insert(ch.Index(), piece)
 		}
-		if p.hasText && !ch.done {
+		if p.hasText && !ch.Done() {
 			s.keep(p.index, block)
 		}
 	}
@@ -158,10 +158,9 @@ func (s *stream) plant(c *chunk) {
 		if p.logprobs {
 			ch.revert()
 		}
-		if ch.done { // more than its end: as it comes
+		if ch.Done() { // more than its end: as it comes
 			if p.hasText {
-				ch.plain = true
-				ch.out = unquote(ch.out, p.content.of(c.text))
+				ch.Pass(unquote(nil, p.content.of(c.text)))
 			}
 			continue
 		}
@@ -219,8 +218,8 @@ func (s *stream) endAll() {
 	}
 	s.answer.record(false)
 	for _, c := range s.answer.choices {
-		if piece := c.take(); len(piece) > 0 {
-			s.insert(c.index, piece)
+		if piece := c.Take(); len(piece) > 0 {
+			s.insert(c.Index(), piece)
 		}
 	}
 }

@@ -29,13 +29,11 @@ func FuzzStream(f *testing.F) {
 	s, err := newService(o, log.New(io.Discard, "", 0))
 	require.NoError(f, err)
 	f.Cleanup(func() { _ = s.close() })
-	of, err := s.proxy.vendor.plots[""]()
-	require.NoError(f, err)
-	opened, err := s.proxy.ready(of)
-	require.NoError(f, err)
+	x := &exchange{ask: parseAsk(true, []byte(`{"messages":[],"tools":[{},{}]}`))}
 	f.Fuzz(func(t *testing.T, text []byte, seed byte) {
 		through := func(r io.Reader) string {
-			a := &answer{proxy: s.proxy, plot: of, ledger: opened, ask: parseAsk(true, []byte(`{"messages":[],"tools":[{},{}]}`))}
+			a, reason := s.proxy.answer(x)
+			require.Empty(t, reason)
 			stream := newStream(io.NopCloser(r), a, http.Header{})
 			out, err := io.ReadAll(stream)
 			require.NoError(t, err)
@@ -58,19 +56,17 @@ func FuzzWhole(f *testing.F) {
 	s, err := newService(o, log.New(io.Discard, "", 0))
 	require.NoError(f, err)
 	f.Cleanup(func() { _ = s.close() })
-	of, err := s.proxy.vendor.plots[""]()
-	require.NoError(f, err)
-	opened, err := s.proxy.ready(of)
-	require.NoError(f, err)
+	x := &exchange{ask: parseAsk(true, []byte(`{"messages":[],"tools":[{},{}]}`))}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		a := &answer{proxy: s.proxy, plot: of, ledger: opened, ask: parseAsk(true, []byte(`{"messages":[],"tools":[{},{}]}`))}
+		a, reason := s.proxy.answer(x)
+		require.Empty(t, reason)
 		out, ok := a.plantWhole(bytes.Clone(body))
 		if !ok {
 			return
 		}
 		_, still := readChunk(out)
 		require.True(t, still)
-		if a.units == 0 {
+		if a.Units() == 0 {
 			require.Equal(t, string(body), string(out))
 		}
 	})

@@ -169,7 +169,7 @@ func TestStreams(t *testing.T) {
 					if d.name != "escapes" && d.name != "cut characters" { // Go reads halves as errors
 						require.Equal(t, text, was.text[i], "the upstream's own stream")
 					}
-					o, err := s.proxy.vendor.book.Occurrences(request, want)
+					o, err := s.proxy.garden.Vendor.Book.Occurrences(request, want)
 					require.NoError(t, err)
 					for _, u := range o {
 						if u.Unit.Tree != "cohort" {

@@ -25,12 +25,12 @@ func (a *answer) plantWhole(body []byte) ([]byte, bool) {
 	}
 	edits := a.orderWhole(&c)
 	a.record(true)
-	if a.failed {
+	if a.Failed() {
 		return body, true
 	}
 	for _, p := range c.parts {
 		ch := a.choice(p.index)
-		if piece := ch.take(); p.hasText && !bytes.Equal(piece, unquote(nil, p.content.of(body))) {
+		if piece := ch.Take(); p.hasText && !bytes.Equal(piece, unquote(nil, p.content.of(body))) {
 			edits = append(edits, edit{p.content, quote(nil, piece)})
 		}
 	}
@@ -41,12 +41,12 @@ func (a *answer) plantWhole(body []byte) ([]byte, bool) {
 // orderWhole orders the calls of tools in every choice. Their bytes move as they
 // are; only an index, if calls have one, stays with the place.
 func (a *answer) orderWhole(c *chunk) (edits []edit) {
-	if !a.plot.orders || !a.ask.order {
+	if !a.order || !a.Orders() {
 		return nil
 	}
 	for _, p := range c.parts {
 		ch := a.choice(p.index)
-		if !p.hasCalls || ch.plain {
+		if !p.hasCalls || ch.Plain() {
 			continue
 		}
 		var entries []span
@@ -73,13 +73,12 @@ func (a *answer) orderWhole(c *chunk) (edits []edit) {
 		for i, k := range found {
 			names[i] = k.name
 		}
-		planted := len(ch.fresh)
-		perm := a.order(ch, names)
-		if len(ch.fresh) == planted {
+		perm, decided := a.Order(ch.Choice, names)
+		if !decided {
 			continue
 		}
 		for to, from := range perm {
-			ch.call(found[from].name, found[from].arguments)
+			ch.Called(found[from].name, found[from].arguments)
 			if to != from {
 				edits = append(edits, edit{entries[to], moved(c.text, entries[from], to)})
 			}

@@ -14,6 +14,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/dyetrace/dyetrace/canary/ledger"
 )
 
 // reply is an upstream that gives one answer whatever it is asked.
@@ -138,18 +140,23 @@ func TestUntouched(t *testing.T) {
 			for i := 0; i < len(c.header); i += 2 {
 				assert.Equal(t, c.header[i+1], resp.Header.Get(c.header[i]))
 			}
-			assert.Zero(t, s.proxy.metrics.leaves.Load()-int64(s.bound()))
+			assert.Zero(t, s.proxy.garden.Metrics.Leaves.Load()-int64(s.bound(t)))
 		})
 	}
 }
 
 // bound is the number of leaves that bind the keys that were used.
-func (s *stack) bound() (n int) {
-	o, err := s.keeper.current()
+func (s *stack) bound(t testing.TB) (n int) {
+	o, err := s.keeper.Current()
 	if err != nil {
 		return 0
 	}
-	o.bound.Range(func(of, _ any) bool { n += len(of.(*plot).bindings); return true })
+	for e, err := range o.Reader().Scan(ledger.Filter{}) {
+		require.NoError(t, err)
+		if e.Leaf.Kind <= ledger.KindPolicy {
+			n++
+		}
+	}
 	return n
 }
 

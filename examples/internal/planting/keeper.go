@@ -1,4 +1,4 @@
-package main
+package planting
 
 import (
 	"context"
@@ -14,37 +14,37 @@ import (
 )
 
 var (
-	errRemoved = errors.New("proxy: the ledger's folder was removed or replaced while it was open")
-	errSlow    = errors.New("proxy: the ledger took too long")
+	errRemoved = errors.New("planting: the ledger's folder was removed or replaced while it was open")
+	errSlow    = errors.New("planting: the ledger took too long")
 )
 
-// A keeper keeps a ledger open as long as it can. Whatever goes wrong with it is
-// an error of append, and never one of an answer: it is served plain.
-type keeper struct {
+// A Keeper keeps a ledger open as long as it can. Whatever goes wrong with it is
+// an error of Append, and never one of an answer: it is served plain.
+type Keeper struct {
 	dir      string
 	options  ledger.Options
 	patience time.Duration // how long an answer waits for its leaf
 	log      *log.Logger
 
 	mu    sync.Mutex
-	open  *opened
+	open  *Opened
 	why   error // why it is not open, or what the last append said
 	began bool  // it was open once: from then on a missing ledger is not begun anew
 	stop  chan struct{}
 	ended chan struct{}
 }
 
-// An opened ledger is one between two errors.
-type opened struct {
+// An Opened ledger is one between two errors.
+type Opened struct {
 	*ledger.Log
 	leaves os.FileInfo
-	bound  sync.Map // of *plot: what was bound in it
+	bound  sync.Map // of *Plot: what was bound in it
 }
 
-// newKeeper opens the ledger, or tries again every so often until it can.
-func newKeeper(dir string, o ledger.Options, patience, again time.Duration, l *log.Logger) *keeper {
-	k := &keeper{dir: dir, options: o, patience: patience, log: l, stop: make(chan struct{}), ended: make(chan struct{})}
-	k.tend()
+// NewKeeper opens the ledger, or tries again every so often until it can.
+func NewKeeper(dir string, o ledger.Options, patience, again time.Duration, l *log.Logger) *Keeper {
+	k := &Keeper{dir: dir, options: o, patience: patience, log: l, stop: make(chan struct{}), ended: make(chan struct{})}
+	k.Tend()
 	go func() {
 		defer close(k.ended)
 		for {
@@ -52,16 +52,16 @@ func newKeeper(dir string, o ledger.Options, patience, again time.Duration, l *l
 			case <-k.stop:
 				return
 			case <-time.After(again):
-				k.tend()
+				k.Tend()
 			}
 		}
 	}()
 	return k
 }
 
-// tend opens the ledger if it is closed, and otherwise signs what was appended.
-func (k *keeper) tend() {
-	if o, _ := k.current(); o != nil {
+// Tend opens the ledger if it is closed, and otherwise signs what was appended.
+func (k *Keeper) Tend() {
+	if o, _ := k.Current(); o != nil {
 		switch {
 		case !o.inPlace(k.dir):
 			k.fail(o, errRemoved)
@@ -86,10 +86,10 @@ func (k *keeper) tend() {
 	k.log.Printf("ledger %s open with %d leaves", k.dir, o.Reader().Size())
 }
 
-func (k *keeper) reopen() (*opened, error) {
+func (k *Keeper) reopen() (*Opened, error) {
 	if k.began {
 		if _, err := os.Stat(filepath.Join(k.dir, "leaves")); err != nil {
-			return nil, fmt.Errorf("proxy: the ledger was open and is gone, want it put back: %w", err)
+			return nil, fmt.Errorf("planting: the ledger was open and is gone, want it put back: %w", err)
 		}
 	}
 	l, err := ledger.Open(k.dir, k.options)
@@ -100,17 +100,17 @@ func (k *keeper) reopen() (*opened, error) {
 	if err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
-	return &opened{Log: l, leaves: leaves}, nil
+	return &Opened{Log: l, leaves: leaves}, nil
 }
 
 // inPlace reports whether what is appended still goes to a file in the folder.
-func (o *opened) inPlace(dir string) bool {
+func (o *Opened) inPlace(dir string) bool {
 	leaves, err := os.Stat(filepath.Join(dir, "leaves"))
 	return err == nil && os.SameFile(leaves, o.leaves)
 }
 
-// current returns the open ledger, or why there is none.
-func (k *keeper) current() (*opened, error) {
+// Current returns the open ledger, or why there is none.
+func (k *Keeper) Current() (*Opened, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.open == nil {
@@ -120,7 +120,7 @@ func (k *keeper) current() (*opened, error) {
 }
 
 // fail gives an opened ledger up. It is opened again later.
-func (k *keeper) fail(o *opened, err error) {
+func (k *Keeper) fail(o *Opened, err error) {
 	k.mu.Lock()
 	if k.open != o {
 		k.mu.Unlock()
@@ -134,8 +134,8 @@ func (k *keeper) fail(o *opened, err error) {
 	}
 }
 
-// append appends leaves and returns when they are on the disk.
-func (k *keeper) append(o *opened, leaves []ledger.Leaf) ([]ledger.Receipt, error) {
+// Append appends leaves and returns when they are on the disk.
+func (k *Keeper) Append(o *Opened, leaves []ledger.Leaf) ([]ledger.Receipt, error) {
 	if !o.inPlace(k.dir) {
 		go k.fail(o, errRemoved)
 		return nil, errRemoved
@@ -163,7 +163,7 @@ func (k *keeper) append(o *opened, leaves []ledger.Leaf) ([]ledger.Receipt, erro
 }
 
 // note remembers what the last append said, and logs it when that changes.
-func (k *keeper) note(err error) {
+func (k *Keeper) note(err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	switch {
@@ -177,15 +177,15 @@ func (k *keeper) note(err error) {
 	}
 }
 
-// state returns why the ledger is unusable, nil if it is not.
-func (k *keeper) state() error {
+// State returns why the ledger is unusable, nil if it is not.
+func (k *Keeper) State() error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.why
 }
 
-// close signs a last checkpoint and closes the ledger.
-func (k *keeper) close() error {
+// Close signs a last checkpoint and closes the ledger.
+func (k *Keeper) Close() error {
 	close(k.stop)
 	<-k.ended
 	k.mu.Lock()

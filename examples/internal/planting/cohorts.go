@@ -1,4 +1,4 @@
-package main
+package planting
 
 import (
 	"bufio"
@@ -11,11 +11,11 @@ import (
 	"strings"
 )
 
-// An account is who asks: known by the SHA-256 of an API key, never by the key.
-type account struct {
-	hash    string // in hexadecimal; empty if there was no key
-	cohort  string // empty for none
-	trusted bool   // may ask for an answer in which nothing is planted
+// An Account is who asks: known by the SHA-256 of an API key, never by the key.
+type Account struct {
+	Hash    string // in hexadecimal; empty if there was no key
+	Cohort  string // empty for none
+	Trusted bool   // may ask for an answer in which nothing is planted
 }
 
 // Cohorts say which API keys belong together. The file has a line for each key,
@@ -26,26 +26,28 @@ type account struct {
 // with
 //
 //	printf %s "$API_KEY" | sha256sum
-type cohorts map[string]account
+type Cohorts map[string]Account
 
-func readCohorts(path string) (cohorts, error) {
+// ReadCohorts reads the file at path; without one there are none.
+func ReadCohorts(path string) (Cohorts, error) {
 	if path == "" {
 		return nil, nil
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("proxy: cohorts: %w", err)
+		return nil, fmt.Errorf("planting: cohorts: %w", err)
 	}
 	defer f.Close()
-	c, err := parseCohorts(f, path)
+	c, err := ParseCohorts(f, path)
 	if err != nil {
 		return nil, err
 	}
 	return c, nil
 }
 
-func parseCohorts(r io.Reader, name string) (cohorts, error) {
-	c := cohorts{}
+// ParseCohorts reads a file of cohorts, which errors call name. They quote no key.
+func ParseCohorts(r io.Reader, name string) (Cohorts, error) {
+	c := Cohorts{}
 	lines := bufio.NewScanner(r)
 	for n := 1; lines.Scan(); n++ {
 		text := strings.TrimSpace(lines.Text())
@@ -55,31 +57,32 @@ func parseCohorts(r io.Reader, name string) (cohorts, error) {
 		// What stands in the first column may be a key by mistake: it is not quoted.
 		fields := strings.Fields(text)
 		if hash, err := hex.DecodeString(fields[0]); err != nil || len(hash) != sha256.Size || strings.ToLower(fields[0]) != fields[0] {
-			return nil, fmt.Errorf("proxy: %s:%d: first column has %d characters, want 64 of lower-case hexadecimal: the SHA-256 of an API key", name, n, len(fields[0]))
+			return nil, fmt.Errorf("planting: %s:%d: first column has %d characters, want 64 of lower-case hexadecimal: the SHA-256 of an API key", name, n, len(fields[0]))
 		}
 		switch {
 		case len(fields) < 2 || len(fields) > 3:
-			return nil, fmt.Errorf("proxy: %s:%d: line has %d columns, want a hash, a cohort and perhaps the word trusted", name, n, len(fields))
+			return nil, fmt.Errorf("planting: %s:%d: line has %d columns, want a hash, a cohort and perhaps the word trusted", name, n, len(fields))
 		case len(fields) == 3 && fields[2] != "trusted":
-			return nil, fmt.Errorf("proxy: %s:%d: third column is %q, want trusted or nothing", name, n, fields[2])
+			return nil, fmt.Errorf("planting: %s:%d: third column is %q, want trusted or nothing", name, n, fields[2])
 		}
 		if _, twice := c[fields[0]]; twice {
-			return nil, fmt.Errorf("proxy: %s:%d: hash %s is there twice", name, n, fields[0])
+			return nil, fmt.Errorf("planting: %s:%d: hash %s is there twice", name, n, fields[0])
 		}
-		a := account{hash: fields[0], cohort: fields[1], trusted: len(fields) == 3}
-		if a.cohort == "-" {
-			a.cohort = ""
+		a := Account{Hash: fields[0], Cohort: fields[1], Trusted: len(fields) == 3}
+		if a.Cohort == "-" {
+			a.Cohort = ""
 		}
-		c[a.hash] = a
+		c[a.Hash] = a
 	}
 	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("proxy: %s: %w", name, err)
+		return nil, fmt.Errorf("planting: %s: %w", name, err)
 	}
 	return c, nil
 }
 
-// of returns whose request it is.
-func (c cohorts) of(h http.Header) account {
+// Of returns whose request it is: of one whose key has no line its hash alone, of
+// one without a key nothing.
+func (c Cohorts) Of(h http.Header) Account {
 	key := h.Get("Authorization")
 	if scheme, token, ok := strings.Cut(key, " "); ok && strings.EqualFold(scheme, "bearer") {
 		key = strings.TrimSpace(token)
@@ -90,12 +93,12 @@ func (c cohorts) of(h http.Header) account {
 		}
 	}
 	if key == "" {
-		return account{}
+		return Account{}
 	}
 	sum := sha256.Sum256([]byte(key))
 	hash := hex.EncodeToString(sum[:])
 	if a, ok := c[hash]; ok {
 		return a
 	}
-	return account{hash: hash}
+	return Account{Hash: hash}
 }
