@@ -2,9 +2,7 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
+
+	"github.com/dyetrace/dyetrace/verify/internal/canon"
 )
 
 // An app is what every command works with: streams, and how they are written to.
@@ -111,13 +111,11 @@ func (a *app) print(value any, text func(w io.Writer)) error {
 
 // encodeLine writes one line of JSON as the files of package collect have it.
 func encodeLine(w io.Writer, value any) error {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(value); err != nil {
+	data, err := canon.Encode(value)
+	if err != nil {
 		return fmt.Errorf("cannot write the result as JSON: %w", err)
 	}
-	_, err := w.Write(b.Bytes())
+	_, err = w.Write(append(data, '\n'))
 	return err
 }
 

@@ -22,5 +22,6 @@ func main() {
 // commands are all that the program can do, in the order in which help lists
 // them within their groups.
 var commands = []func(*app) *cobra.Command{
+	newKeyCommand,
 	newManCommand,
 }
