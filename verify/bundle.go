@@ -8,6 +8,7 @@ import (
 	"slices"
 	"unicode/utf8"
 
+	"github.com/dyetrace/dyetrace/canary"
 	"github.com/dyetrace/dyetrace/verify/collect"
 	"github.com/dyetrace/dyetrace/verify/internal/canon"
 )
@@ -287,6 +288,45 @@ func (b *Bundle) Plan() (*Plan, error) {
 		return nil, err
 	}
 	return ParsePlan(data)
+}
+
+// Frames returns the frames, those that there are. It says nothing of whether they are
+// the plan's.
+func (b *Bundle) Frames() (Frames, error) {
+	var out Frames
+	for _, f := range []struct {
+		kind string
+		into **collect.Frame
+	}{{kindPrompts, &out.Prompts}, {kindPassages, &out.Passages}, {kindTwins, &out.Twins}} {
+		if data, ok := b.part(f.kind, ""); ok {
+			frame, err := collect.ReadFrame(bytes.NewReader(data))
+			if err != nil {
+				return Frames{}, fmt.Errorf("verify: frame of %s: %w", f.kind, err)
+			}
+			*f.into = frame
+		}
+	}
+	return out, nil
+}
+
+// Transcript returns the suspect's transcript. It says nothing of whether it is the one
+// that was sealed.
+func (b *Bundle) Transcript() (*collect.Transcript, error) {
+	data, err := b.need(kindTranscript)
+	if err != nil {
+		return nil, err
+	}
+	return collect.ReadTranscript(bytes.NewReader(data))
+}
+
+// Book returns the book of canaries, nil if there is none. It says nothing of whether it
+// is the plan's.
+func (b *Bundle) Book() (*canary.Book, error) {
+	data, ok := b.part(kindBook, "")
+	if !ok {
+		return nil, nil
+	}
+	return canary.Read(bytes.NewReader(data), "the book")
 }
 
 // Report returns the report that the bundle holds. It says nothing of whether it is

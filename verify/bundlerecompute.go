@@ -20,9 +20,10 @@ type Recompute struct {
 	// Ledger checks a part of a ledger, and says which of the claims it shows to have
 	// been committed.
 	Ledger func(part LedgerPart, claims []Claim) (LedgerProof, error)
-	// Workers and Progress are those of [Case].
+	// Workers, Progress and Detail are those of [Case].
 	Workers  int
 	Progress func(done, total int)
+	Detail   func(Detail)
 }
 
 // A Claim is something of a bundle that had better be committed early.

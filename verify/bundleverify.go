@@ -346,7 +346,7 @@ func (v *verifier) report(ctx context.Context) {
 		v.line(kindReport, NotChecked, "%s", v.missing())
 		return
 	}
-	v.c.Workers, v.c.Progress = v.with.Workers, v.with.Progress
+	v.c.Workers, v.c.Progress, v.c.Detail = v.with.Workers, v.with.Progress, v.with.Detail
 	r, err := Judge(ctx, v.c)
 	if err != nil && ctx.Err() != nil {
 		v.line(kindReport, NotChecked, "%v", err)

@@ -55,6 +55,5 @@ func (t *treeTest) finding(answers int, sum float64, key keys.Key) *CanaryFindin
 		f.Cells = append(f.Cells, c)
 	}
 	slices.SortStableFunc(f.Cells, func(a, b CellFinding) int { return cmp.Compare(math.Abs(b.Gain), math.Abs(a.Gain)) })
-	f.Cells = f.Cells[:min(len(f.Cells), mostCells)]
 	return f
 }

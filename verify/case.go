@@ -38,6 +38,9 @@ type Case struct {
 	// Progress is told how many of the decoys of the case are scored, by one
 	// goroutine at a time. Defaults to nothing.
 	Progress func(done, total int)
+	// Detail is told what each finding of a key stands on, by one goroutine at a time.
+	// Defaults to nothing, which takes less memory. The report does not depend on it.
+	Detail func(Detail)
 
 	task collect.Task // what the plan asks: set by check
 }

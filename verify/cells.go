@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 
 	"github.com/zeebo/blake3"
 
@@ -109,6 +110,8 @@ func (j *judgement) fillTree(f *Finding, t *treeTest, key keys.Key) error {
 	root := math.Sqrt(float64(f.Scored))
 	f.Effect = evidence.StandardEffect(t.law.Standard(sum), f.Scored)
 	f.Canaries = t.finding(f.Raw, sum, key)
+	d := Detail{Key: f.Key, Test: f.Test, Cells: slices.Clone(f.Canaries.Cells)}
+	f.Canaries.Cells = f.Canaries.Cells[:min(len(f.Canaries.Cells), mostCells)]
 	seed := canon.Sum(canarySeed, j.c.Seal.Digest[:], []byte(f.Key), []byte(f.Test))
 	if f.Canaries.LogDrawn, err = t.law.MonteCarlo(sum, seed, canaryDraws); err != nil {
 		return fmt.Errorf("verify: %w", err)
@@ -120,7 +123,11 @@ func (j *judgement) fillTree(f *Finding, t *treeTest, key keys.Key) error {
 		f.Power.Attainable = true
 		f.Power.Detectable = max(0, (t.law.Standard(c)-evidence.NormalQuantile(math.Log(power)))/root)
 	}
-	return j.decoyTrees(f, t, sum)
+	if err := j.decoyTrees(f, &d, t, sum); err != nil {
+		return err
+	}
+	j.tell(&d)
+	return nil
 }
 
 // tail writes the p-value: exact where it can be had.
@@ -150,7 +157,7 @@ func (t *treeTest) tail(f *Finding, sum float64, key keys.Key) error {
 
 // decoyTrees writes what decoy keys of the tree say into f: each draws every unit's
 // option anew, from its law.
-func (j *judgement) decoyTrees(f *Finding, t *treeTest, sum float64) error {
+func (j *judgement) decoyTrees(f *Finding, told *Detail, t *treeTest, sum float64) error {
 	n := j.c.Plan.Decoys
 	if n == 0 {
 		f.Void = append(f.Void, uncalibrated)
@@ -176,6 +183,7 @@ func (j *judgement) decoyTrees(f *Finding, t *treeTest, sum float64) error {
 		f.Void = append(f.Void, "decoy keys cannot be compared with the null law: "+err.Error())
 		return nil
 	}
+	told.Z, told.Decoys = t.law.Standard(sum), slices.Clone(d.Z)
 	f.calibrated(d, sums, sum, false, func(c evidence.Calibration) float64 { return t.law.Sensitivity(c, sum).Bound })
 	return nil
 }

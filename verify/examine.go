@@ -59,7 +59,7 @@ func (e Examination) Run(ctx context.Context, rec *Record) ([]Finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	found, _, err := examine(ctx, plan.Keys[0], e.Mark, rec, e.Tests, at, pool)
+	found, _, err := examine(ctx, plan.Keys[0], e.Mark, rec, e.Tests, at, pool, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -71,8 +71,10 @@ func (e Examination) Run(ctx context.Context, rec *Record) ([]Finding, error) {
 	return r.Findings, nil
 }
 
-// examine makes the tests under one key, and returns the totals of the decoys too.
-func examine(ctx context.Context, k KeyPlan, mark *watermark.Watermark, rec *Record, tests []Test, at *levels, pool *decoyPool) ([]Finding, []keyTotals, error) {
+// examine makes the tests under one key, and returns the totals of the decoys too. Where
+// look is not nil, it is shown every trial at its end.
+func examine(ctx context.Context, k KeyPlan, mark *watermark.Watermark, rec *Record, tests []Test, at *levels, pool *decoyPool,
+	look func(*Finding, *trial, *total, []total)) ([]Finding, []keyTotals, error) {
 	r, err := read(mark, rec, tests)
 	if err != nil {
 		return nil, nil, fmt.Errorf("key %q: %w", k.Name, err)
@@ -107,6 +109,9 @@ func examine(ctx context.Context, k KeyPlan, mark *watermark.Watermark, rec *Rec
 			column[j] = decoys[j][i]
 		}
 		totals[i] = keyTotals{r.law, own[i], column, mark.Entangled()}
+		if look != nil {
+			look(&found[i], &trials[i], &own[i], column)
+		}
 		if len(decoys) == 0 {
 			found[i].tooLittle(uncalibrated)
 			continue

@@ -123,6 +123,9 @@ func (j *judgement) pooled(q Pool, parts []*Finding) (Finding, error) {
 		return f, nil
 	}
 	t.calibrate(&f, all.decoys)
+	d := Detail{Key: f.Key, Test: f.Test}
+	d.decoys(t.null, &all.own, all.decoys)
+	j.tell(&d)
 	return f, nil
 }
 

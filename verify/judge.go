@@ -91,7 +91,7 @@ func (j *judgement) key(ctx context.Context, k KeyPlan, mark *watermark.Watermar
 		seed = canon.Sum(pooledContext, seed[:], []byte(k.Name))
 	}
 	tests := k.takes(j.c.Plan.Tests)
-	found, totals, err := examine(ctx, k, mark, rec, tests, j.levels, j.pool.with(seed))
+	found, totals, err := examine(ctx, k, mark, rec, tests, j.levels, j.pool.with(seed), j.look(k))
 	if err != nil {
 		return err
 	}
@@ -147,7 +147,7 @@ func (j *judgement) controls(ctx context.Context, k KeyPlan, mark *watermark.Wat
 	for _, name := range p.Controls {
 		rec := j.c.record(j.c.Controls[j.c.control(name)].Transcript).under(k.Name)
 		asked, stands := controlTests(tests, rec)
-		said, totals, err := examine(ctx, k, mark, rec, asked, j.levels, &decoyPool{})
+		said, totals, err := examine(ctx, k, mark, rec, asked, j.levels, &decoyPool{}, nil)
 		if err != nil {
 			return fmt.Errorf("control %q: %w", name, err)
 		}

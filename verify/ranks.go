@@ -272,6 +272,7 @@ func (j *judgement) decoyTwins(f *Finding, t *rankTest, firsts int) error {
 		f.Void = append(f.Void, "decoy keys cannot be compared with the null law: "+err.Error())
 		return nil
 	}
+	j.tell(&Detail{Key: f.Key, Test: f.Test, Z: t.picks.Standard(firsts), Decoys: slices.Clone(d.Z)})
 	f.calibrated(d, values, float64(firsts), false, func(c evidence.Calibration) float64 {
 		mean := t.picks.Mean()
 		return t.law.LogTailFirsts(int(math.Floor(mean + (float64(firsts)-mean)/max(1, c.DispersionLimit))))

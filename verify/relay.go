@@ -51,7 +51,7 @@ func (j *judgement) relayed(ctx context.Context, opened []*Opened) error {
 		if len(tests) == 0 {
 			continue
 		}
-		said, _, err := examine(ctx, k, opened[i].Mark, whole.under(k.Name), tests, j.levels, &decoyPool{})
+		said, _, err := examine(ctx, k, opened[i].Mark, whole.under(k.Name), tests, j.levels, &decoyPool{}, nil)
 		if err != nil {
 			return err
 		}
