@@ -145,6 +145,9 @@ A configuration without a key gets one; key show --reveal prints it for the engi
 			}{results}, func(w io.Writer) {
 				for _, r := range results {
 					fmt.Fprintf(w, "%s  and %s\n  %s\n", r.Spec, baseName(r.Secret), r.Mark)
+					if r.Warning != "" {
+						fmt.Fprintf(w, "  warning: %s\n", r.Warning)
+					}
 				}
 			})
 			a.next("dyetrace detect --mark %s --tokenizer tokenizer.json TEXT", shellWord(strings.TrimSuffix(args[0], specEnd)))

@@ -23,5 +23,6 @@ func main() {
 // them within their groups.
 var commands = []func(*app) *cobra.Command{
 	newKeyCommand,
+	newDetectCommand,
 	newManCommand,
 }

@@ -1,0 +1,342 @@
+package main_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/parquet-go/parquet-go"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/dyetrace/dyetrace/watermark"
+)
+
+type markResult struct {
+	Name   string  `json:"name"`
+	Raw    int     `json:"raw"`
+	Scored int     `json:"scored"`
+	LogP   float64 `json:"ln_p"`
+	Holm   float64 `json:"ln_p_corrected"`
+	Found  bool    `json:"found"`
+	Texts  int     `json:"texts_found"`
+}
+
+type detectResult struct {
+	Texts  int          `json:"texts"`
+	Tokens int64        `json:"tokens"`
+	Found  bool         `json:"found"`
+	Marks  []markResult `json:"marks"`
+}
+
+type textResult struct {
+	Text   string       `json:"text"`
+	Tokens int          `json:"tokens"`
+	Best   string       `json:"best"`
+	LogP   float64      `json:"ln_p"`
+	Marks  []markResult `json:"marks"`
+	Spans  []struct {
+		Mark       string
+		Begin, End int
+		Bytes      []int
+		LogP       float64 `json:"ln_p"`
+	} `json:"spans"`
+}
+
+// A shelf is a folder with a mark and texts under it.
+type shelf struct {
+	dir   string
+	mark  *watermark.Watermark
+	texts []string
+	ids   [][]int32
+}
+
+func newShelf(t *testing.T, n, tokens int) shelf {
+	t.Helper()
+	m, err := novels()
+	require.NoError(t, err)
+	s := shelf{dir: t.TempDir()}
+	done(t, s.dir, "key", "mark", "lab")
+	done(t, s.dir, "key", "mark", "other")
+	s.mark = openMark(t, filepath.Join(s.dir, "lab"))
+	for i, p := range prompts(t, n, 3) {
+		ids := m.write(t, session(t, s.mark, uint64(i)), p, tokens)
+		s.ids = append(s.ids, ids)
+		s.texts = append(s.texts, decode(t, m, ids))
+	}
+	return s
+}
+
+func (s shelf) file(t *testing.T, name string, write func(*bytes.Buffer)) {
+	t.Helper()
+	var b bytes.Buffer
+	write(&b)
+	require.NoError(t, os.WriteFile(filepath.Join(s.dir, name), b.Bytes(), 0o644))
+}
+
+// library is what package watermark says of the texts as the tokenizer reads them.
+func (s shelf) library(t *testing.T, texts ...string) watermark.Result {
+	t.Helper()
+	tok, err := smollm2()
+	require.NoError(t, err)
+	d := s.mark.NewDetector()
+	for _, text := range texts {
+		require.NoError(t, d.Add(watermark.Text{Tokens: tok.Encode(text)}))
+	}
+	return d.Result()
+}
+
+// Every format of the same texts gives what the library says, to the last digit.
+func TestDetectAgreesWithTheLibrary(t *testing.T) {
+	s := newShelf(t, 40, 120)
+	want := s.library(t, s.texts...)
+	type row struct {
+		Answer string  `parquet:"answer"`
+		IDs    []int32 `parquet:"ids,list"`
+	}
+	var rows []row
+	s.file(t, "a.jsonl", func(b *bytes.Buffer) {
+		for i, text := range s.texts {
+			line, err := json.Marshal(map[string]any{"answer": text, "tokens": s.ids[i], "choices": []any{map[string]any{"message": map[string]any{"content": text}}}})
+			require.NoError(t, err)
+			b.Write(append(line, '\n'))
+			rows = append(rows, row{text, s.ids[i]})
+		}
+	})
+	s.file(t, "a.jsonl.gz", func(b *bytes.Buffer) {
+		data, err := os.ReadFile(filepath.Join(s.dir, "a.jsonl"))
+		require.NoError(t, err)
+		z := gzip.NewWriter(b)
+		_, err = z.Write(data)
+		require.NoError(t, err)
+		require.NoError(t, z.Close())
+	})
+	s.file(t, "a.parquet", func(b *bytes.Buffer) {
+		require.NoError(t, parquet.Write(b, rows, parquet.MaxRowsPerRowGroup(7)))
+	})
+	var files []string
+	for i, text := range s.texts {
+		name := fmt.Sprintf("text-%02d.txt", i)
+		s.file(t, name, func(b *bytes.Buffer) { b.WriteString(text) })
+		files = append(files, name)
+	}
+	tok := absolute(t, tokenizerPath)
+	for name, args := range map[string][]string{
+		"jsonl":   {"-f", "answer", "a.jsonl"},
+		"path":    {"-f", "choices.0.message.content", "a.jsonl"},
+		"gzip":    {"-f", "answer", "a.jsonl.gz"},
+		"parquet": {"-f", "answer", "a.parquet"},
+		"files":   files,
+		"twice":   {"-f", "answer", "a.jsonl", "a.parquet"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := dyetrace(t, s.dir, append([]string{"detect", "--json", "-m", "lab", "-m", "other", "-t", tok}, args...)...)
+			require.Equal(t, 1, o.code, o.err)
+			var r detectResult
+			decodeJSON(t, o.out, &r)
+			require.Len(t, r.Marks, 2)
+			assert.Equal(t, "lab", r.Marks[0].Name)
+			assert.Equal(t, want.LogP, r.Marks[0].LogP)
+			assert.Equal(t, want.Scored, r.Marks[0].Scored)
+			assert.Equal(t, want.LogP+0.6931471805599453, r.Marks[0].Holm)
+			assert.True(t, r.Marks[0].Found)
+			assert.False(t, r.Marks[1].Found)
+			if name != "twice" {
+				assert.Equal(t, 40, r.Texts)
+				assert.Equal(t, int64(want.Raw), r.Tokens)
+				assert.Greater(t, r.Marks[0].Texts, 30, "of 40 texts of 120 tokens")
+				assert.Zero(t, r.Marks[1].Texts)
+			}
+		})
+	}
+	ids, err := s.mark.Detect(watermark.Text{Tokens: s.ids[0]})
+	require.NoError(t, err)
+	for name, args := range map[string][]string{"list": {"-f", "tokens", "one.jsonl"}, "decimal": {"--ids", "one.txt"}, "parquet": {"-f", "ids", "one.parquet"}} {
+		s.file(t, "one.jsonl", func(b *bytes.Buffer) { fmt.Fprintf(b, `{"tokens":%s}`, strings.ReplaceAll(fmt.Sprint(s.ids[0]), " ", ",")) })
+		s.file(t, "one.txt", func(b *bytes.Buffer) { b.WriteString(strings.Trim(fmt.Sprint(s.ids[0]), "[]")) })
+		s.file(t, "one.parquet", func(b *bytes.Buffer) { require.NoError(t, parquet.Write(b, rows[:1])) })
+		o := dyetrace(t, s.dir, append([]string{"detect", "--json", "-m", "lab"}, args...)...)
+		var r detectResult
+		decodeJSON(t, o.out, &r)
+		assert.Equal(t, ids.LogP, r.Marks[0].LogP, "%s needs no tokenizer", name)
+	}
+}
+
+// Lines on standard input are texts; with --each there is a line of JSON for each,
+// in order, and then the sum.
+func TestDetectEachLine(t *testing.T) {
+	s := newShelf(t, 60, 80)
+	m, err := novels()
+	require.NoError(t, err)
+	var input strings.Builder
+	var want []float64
+	for i, text := range s.texts {
+		text = strings.Join(strings.Fields(text), " ")
+		if i%2 == 1 {
+			text = strings.Join(strings.Fields(decode(t, m, m.write(t, session(t, nil, uint64(i)), "It was", 80))), " ")
+		}
+		input.WriteString(text + "\n")
+		want = append(want, s.library(t, text).LogP)
+	}
+	o := withInput(t, s.dir, input.String(), "detect", "--json", "--each", "--lines", "-m", "lab", "-t", absolute(t, tokenizerPath))
+	require.Equal(t, 1, o.code, o.err)
+	lines := strings.SplitAfter(strings.TrimSuffix(o.out, "\n"), "\n")
+	require.Len(t, lines, 61)
+	for i := range 60 {
+		var r textResult
+		require.NoError(t, json.Unmarshal([]byte(lines[i]), &r))
+		assert.Equal(t, fmt.Sprintf("stdin:%d", i+1), r.Text)
+		assert.Equal(t, want[i], r.Marks[0].LogP)
+	}
+	var sum detectResult
+	require.NoError(t, json.Unmarshal([]byte(lines[60]), &sum))
+	assert.Equal(t, 60, sum.Texts)
+	assert.InDelta(t, 25, sum.Marks[0].Texts, 5, "of the 30 that are marked")
+}
+
+// Many keys are searched at once and give what a detector of each gives.
+func TestDetectManyKeys(t *testing.T) {
+	m, err := novels()
+	require.NoError(t, err)
+	dir := t.TempDir()
+	done(t, dir, "key", "new", "root.key")
+	names := make([]string, 40)
+	for i := range names {
+		names[i] = fmt.Sprintf("account %d", i)
+	}
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "accounts.txt"), []byte(strings.Join(names, "\n")), 0o644))
+	flags := []string{"--key", "root.key", "--layers", "vendor=50,account=50", "--epoch", "2026-11", "--account", "@accounts.txt"}
+	done(t, dir, append([]string{"key", "mark", "marks"}, flags...)...)
+	layer := openMark(t, filepath.Join(dir, "marks", "account-2026-11-account 7"))
+	var lines []string
+	for i, p := range prompts(t, 30, 9) {
+		lines = append(lines, strings.Join(strings.Fields(decode(t, m, m.write(t, session(t, layer, uint64(i)), p, 100))), " "))
+	}
+	input := strings.Join(lines, "\n")
+	tok, err := smollm2()
+	require.NoError(t, err)
+	d := layer.NewDetector()
+	for _, line := range lines {
+		require.NoError(t, d.Add(watermark.Text{Tokens: tok.Encode(line)}))
+	}
+	o := withInput(t, dir, input, append([]string{"detect", "--json", "--lines", "-t", absolute(t, tokenizerPath)}, flags...)...)
+	require.Equal(t, 1, o.code, o.err)
+	var r detectResult
+	decodeJSON(t, o.out, &r)
+	require.Len(t, r.Marks, 41)
+	for _, x := range r.Marks {
+		assert.Equal(t, x.Name == "account-2026-11-account 7", x.Found, x.Name)
+		if x.Found {
+			assert.Equal(t, d.Result().LogP, x.LogP)
+		}
+	}
+	o = withInput(t, dir, lines[0], append([]string{"detect", "--json", "--each", "--lines", "-t", absolute(t, tokenizerPath)}, flags...)...)
+	var one textResult
+	require.NoError(t, json.Unmarshal([]byte(strings.SplitAfter(o.out, "\n")[0]), &one))
+	assert.Equal(t, "account-2026-11-account 7", one.Best)
+}
+
+// A marked passage is found where it stands, and coloured only if that is wanted.
+func TestLocalize(t *testing.T) {
+	s := newShelf(t, 1, 150)
+	m, err := novels()
+	require.NoError(t, err)
+	before := decode(t, m, m.write(t, session(t, nil, 1), "There was", 150))
+	after := decode(t, m, m.write(t, session(t, nil, 2), "He said", 150))
+	s.file(t, "t.txt", func(b *bytes.Buffer) { b.WriteString(before + s.texts[0] + after) })
+	args := []string{"detect", "--localize", "-m", "lab", "-m", "other", "-t", absolute(t, tokenizerPath), "t.txt"}
+	o := dyetrace(t, s.dir, append(args, "--json")...)
+	require.Equal(t, 1, o.code, o.err)
+	var r textResult
+	require.NoError(t, json.Unmarshal([]byte(strings.SplitAfter(o.out, "\n")[0]), &r))
+	require.Len(t, r.Spans, 1)
+	assert.Equal(t, "lab", r.Spans[0].Mark)
+	assert.InDelta(t, len(before), r.Spans[0].Bytes[0], 60)
+	assert.InDelta(t, len(before)+len(s.texts[0]), r.Spans[0].Bytes[1], 60)
+	plain := dyetrace(t, s.dir, args...)
+	assert.NotContains(t, plain.out, "\x1b")
+	assert.Contains(t, plain.out, fmt.Sprintf("bytes %d to %d", r.Spans[0].Bytes[0], r.Spans[0].Bytes[1]))
+	coloured := dyetrace(t, s.dir, append(args, "--color", "always")...)
+	assert.Contains(t, coloured.out, "\x1b[30;48;5;222m")
+}
+
+// Inputs that make no sense end with code 2 and say what is wrong and what would do.
+func TestDetectBadInput(t *testing.T) {
+	s := newShelf(t, 1, 50)
+	tok := absolute(t, tokenizerPath)
+	s.file(t, "bad.jsonl", func(b *bytes.Buffer) { b.WriteString("{\"text\":\"fine\"}\n{\"text\":\n") })
+	s.file(t, "other.jsonl", func(b *bytes.Buffer) { b.WriteString("{\"answer\":\"fine\",\"n\":3}\n") })
+	s.file(t, "list.jsonl", func(b *bytes.Buffer) { b.WriteString("{\"text\":[1,\"x\"]}\n") })
+	s.file(t, "bad.parquet", func(b *bytes.Buffer) { b.WriteString("PAR1 and no more PAR1") })
+	s.file(t, "bad.gz", func(b *bytes.Buffer) { b.WriteString("\x1f\x8b\x08 and no more") })
+	s.file(t, "empty.txt", func(b *bytes.Buffer) {})
+	s.file(t, "empty.jsonl", func(b *bytes.Buffer) {})
+	s.file(t, "notok.json", func(b *bytes.Buffer) { b.WriteString(`{"model":{"type":"Unigram"}}`) })
+	s.file(t, "spec.mark.json", func(b *bytes.Buffer) { b.WriteString("{}\n") })
+	s.file(t, "ids.txt", func(b *bytes.Buffer) { b.WriteString("1 2 x3") })
+	s.file(t, "rows.parquet", func(b *bytes.Buffer) {
+		require.NoError(t, parquet.Write(b, []struct{ Score float64 }{{1}}))
+	})
+	require.NoError(t, os.Mkdir(filepath.Join(s.dir, "folder"), 0o755))
+	for _, c := range []struct {
+		want string
+		args []string
+	}{
+		{"bad.jsonl:2", []string{"-m", "lab", "-t", tok, "bad.jsonl"}},
+		{`it has "answer", "n": choose with --field`, []string{"-m", "lab", "-t", tok, "other.jsonl"}},
+		{"list", []string{"-m", "lab", "-t", tok, "list.jsonl"}},
+		{"no Parquet file", []string{"-m", "lab", "-t", tok, "bad.parquet"}},
+		{`it has "Score"`, []string{"-m", "lab", "-t", tok, "rows.parquet"}},
+		{"of DOUBLE, want texts", []string{"-m", "lab", "-t", tok, "-f", "Score", "rows.parquet"}},
+		{"bad.gz", []string{"-m", "lab", "-t", tok, "bad.gz"}},
+		{"there is no text", []string{"-m", "lab", "-t", tok, "empty.jsonl"}},
+		{"version is missing", []string{"-m", "lab", "-t", "notok.json", "bad.jsonl"}},
+		{"no tokenizer", []string{"-m", "lab", "-t", "absent.json", "bad.jsonl"}},
+		{"schema", []string{"-m", "spec", "-t", tok, "bad.jsonl"}},
+		{"dyetrace key mark makes one", []string{"-m", "absent", "-t", tok, "bad.jsonl"}},
+		{"no mark to look for", []string{"-t", tok, "bad.jsonl"}},
+		{"give the --tokenizer", []string{"-m", "lab", "bad.jsonl"}},
+		{"--alpha is 1", []string{"-m", "lab", "-t", tok, "--alpha", "1", "bad.jsonl"}},
+		{"--format is", []string{"-m", "lab", "-t", tok, "--format", "csv", "bad.jsonl"}},
+		{"no text", []string{"-m", "lab", "-t", tok, "absent.txt"}},
+		{"is a folder", []string{"-m", "lab", "-t", tok, "folder"}},
+		{`"x3" is no token id`, []string{"-m", "lab", "--ids", "ids.txt"}},
+		{"same mark", []string{"-m", "lab", "-m", "lab", "-t", tok, "ids.txt"}},
+		{"--key", []string{"--layers", "vendor=1", "-t", tok, "ids.txt"}},
+		{"unknown flag", []string{"--frobnicate"}},
+		{"unknown shorthand", []string{"-Z"}},
+	} {
+		o := dyetrace(t, s.dir, append([]string{"detect"}, c.args...)...)
+		assert.Equal(t, 2, o.code, "%v", c.args)
+		assert.Contains(t, o.err, c.want, "%v", c.args)
+		assert.Empty(t, o.out, "%v", c.args)
+		o = dyetrace(t, s.dir, append([]string{"detect", "--json"}, c.args...)...)
+		var r struct {
+			Error string `json:"error"`
+			Exit  int    `json:"exit"`
+		}
+		assert.Equal(t, 2, o.code, "%v", c.args)
+		if json.Unmarshal([]byte(o.out), &r) == nil {
+			assert.Equal(t, 2, r.Exit)
+			assert.NotEmpty(t, r.Error)
+		} else {
+			t.Errorf("%v: %q is no JSON", c.args, o.out)
+		}
+	}
+	o := dyetrace(t, s.dir, "detect", "-m", "lab", "-t", tok, "empty.txt")
+	assert.Equal(t, 0, o.code, "an empty text carries no mark: %s", o.err)
+}
+
+// Code 0: a mark that is not there is not found, whatever is looked for.
+func TestDetectNothing(t *testing.T) {
+	s := newShelf(t, 3, 100)
+	s.file(t, "a.txt", func(b *bytes.Buffer) { b.WriteString(strings.Join(s.texts, "\n")) })
+	o := dyetrace(t, s.dir, "detect", "-m", "other", "-t", absolute(t, tokenizerPath), "a.txt")
+	assert.Zero(t, o.code, o.err)
+	assert.Contains(t, o.out, "no mark found")
+}
