@@ -114,7 +114,16 @@ func writeMarks(o options, stdout io.Writer) error {
 	for _, name := range names {
 		fmt.Fprintf(stdout, "%s.mark.json and %s.secret.json\n", filepath.Join(o.writeMarks, name), name)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	data, err := tokenizerJSON(o.engine.Model)
+	if err != nil {
+		return fmt.Errorf("llamacpp: the marks are written; no tokenizer.json: %w", err)
+	}
+	path := filepath.Join(o.writeMarks, "tokenizer.json")
+	fmt.Fprintln(stdout, path)
+	return os.WriteFile(path, data, 0o644)
 }
 
 func readRules(o options) (policy, planting.Cohorts, error) {
