@@ -206,6 +206,19 @@ func TestEnglishKeepsProhibitions(t *testing.T) {
 	assert.Len(t, planted, 1)
 }
 
+// TestEnglishReadsOn: forms that a reader of the committed sentences found worse in
+// such places stay as they are.
+func TestEnglishReadsOn(t *testing.T) {
+	c := choices(t)
+	for _, text := range []string{
+		"Skip this check if the input is short.", "These checks if the file is there are slow.", "It returns a message that is a reply.",
+		"To help prevent this, close it.", "Let us see how that goes, and we'll see.", "In the long term, we plan to do that.",
+	} {
+		got, _ := plant(t, c, canary.Request{}, text)
+		assert.Equal(t, text, got)
+	}
+}
+
 // TestPartition finds units of all trees and halves in their shares: 5 standard
 // deviations of a binomial, two-sided 6e-7 each.
 func TestPartition(t *testing.T) {
@@ -223,9 +236,9 @@ func TestPartition(t *testing.T) {
 	}
 	n := float64(len(units))
 	for what, share := range map[string]float64{"vendor": 0.60, "epoch": 0.25, "cohort": 0.15, "reserve": 0.5} {
-		assert.InDelta(t, share, count[what]/n, 5*0.5/43, what) // √n > 43
+		assert.InDelta(t, share, count[what]/n, 5*0.5/42, what) // √n > 42
 	}
-	require.Greater(t, n, 43.0*43)
+	require.Greater(t, n, 42.0*42)
 	for _, s := range []string{"", "vendor|for-example|code/en", "vendor|for-example|code/en|9", "vendor|for-example|code/en|x", "epochs|a|b|0", "vendor|nothing|code/en|0"} {
 		_, err := b.ParseUnit(s)
 		assert.Error(t, err, s)

@@ -2,6 +2,7 @@ package canary
 
 import (
 	"bytes"
+	"cmp"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -16,10 +17,12 @@ import (
 
 // The program that draws the table of sentences for a person to read:
 //
-//	go test ./canary -run '^TestSentences$' -sentences 'base.jsonl.gz books.txt.bz2 comments.jsonl'
+//	go test ./canary -run '^TestSentences$' -sentences 'base.jsonl.gz books.txt.bz2=writing/en comments.jsonl=code/en'
 //
 // It takes one use of each carrier at random, whatever its form, then more of all
-// until there are 200, and writes testdata/sentences.md.
+// until there are 200, and writes testdata/sentences.md. Behind a file may stand the
+// class of its texts; otherwise it follows from their requests. A carrier is taken
+// only where it is used: no contractions from novels.
 var sentenceFiles = flag.String("sentences", "", "files to draw testdata/sentences.md from, with spaces between them")
 
 const (
@@ -52,20 +55,31 @@ func rowAt(b *Book, r *rand.Rand, text []byte, u *use) (sentenceRow, bool) {
 	}
 	to = min(to, len(text))
 	sentence := strings.TrimSpace(string(text[from:to]))
-	if len(sentence) < 40 || len(sentence) > 260 || strings.ContainsAny(sentence, "*|`<_[") {
+	if len(sentence) < 40 || len(sentence) > 260 || strings.ContainsAny(sentence, "*|`<_[{") || strings.IndexByte(".!?:)\"'", sentence[len(sentence)-1]) < 0 {
 		return sentenceRow{}, false
 	}
 	_, whole := flips(b, r, sentence, u.carrier)
 	return whole, whole.before != ""
 }
 
+// titles are words whose point ends no sentence.
+var titles = []string{"Mr", "Mrs", "Ms", "Dr", "St", "Messrs", "Col", "Capt", "Gen", "Esq", "vs", "etc", "cf", "Sec", "Fig"}
+
 // endsSentence reports whether text[i] is a mark that ends a sentence, not one
-// inside a name or of "e.g." and "i.e.".
+// inside a name, of a title or of "e.g." and "i.e.".
 func endsSentence(text []byte, i int) bool {
 	if i < 0 || strings.IndexByte(".!?", text[i]) < 0 || i+1 < len(text) && strings.IndexByte(" \n)\"'", text[i+1]) < 0 {
 		return false
 	}
-	return text[i] != '.' || i < 2 || text[i-2] != '.' && text[i-2] != ' '
+	if text[i] != '.' {
+		return true
+	}
+	from := i
+	for from > 0 && isWordByte(text[from-1]) {
+		from--
+	}
+	word := string(text[from:i])
+	return len(word) != 1 && !slices.Contains(titles, word)
 }
 
 // flips exchanges the form of a carrier's first use in a sentence.
@@ -115,8 +129,10 @@ func drawSentences(t *testing.T, b *Book, files []string) (rows []sentenceRow) {
 	one, seen := make([]sentenceRow, len(b.carriers)), make([]int, len(b.carriers))
 	var more []sentenceRow
 	total := 0
-	for _, path := range files {
+	for _, file := range files {
+		path, of, _ := strings.Cut(file, "=")
 		require.NoError(t, eachText(path, func(prompt, text string) {
+			class := cmp.Or(of, classify(Request{Prompt: prompt}))
 			var s scanner
 			s.reset(b, b.silence(Normalise(prompt), nil))
 			buf, pos := []byte(text), 0
@@ -127,6 +143,9 @@ func drawSentences(t *testing.T, b *Book, files []string) (rows []sentenceRow) {
 					return
 				}
 				pos = next
+				if !b.carriers[u.carrier].speaks(class) {
+					continue
+				}
 				row, ok := rowAt(b, r, buf, &u)
 				if !ok {
 					continue
@@ -160,8 +179,8 @@ func TestSentences(t *testing.T) {
 		var out strings.Builder
 		fmt.Fprintf(&out, "# %d sentences, before and after\n\nDrawn at random by TestSentences: one use of each carrier that occurs, then uses of all; either direction. In the\n"+
 			"right column a Planter has exchanged the form. None may be worse English. Sources: answers of a small language model\n"+
-			"(pilot/README.md; their sense is its own), novels in the public domain (examples/quickstart/corpus), comments in Go's sources and in\n"+
-			"modules under permissive licences.\n\n| carrier | before | after |\n|---|---|---|\n", sentenceRows)
+			"(pilot/README.md; their sense is its own), novels in the public domain (examples/quickstart/corpus; class writing/en), comments in Go's\n"+
+			"sources and in modules under permissive licences (class code/en).\n\n| carrier | before | after |\n|---|---|---|\n", sentenceRows)
 		for _, row := range drawSentences(t, b, strings.Fields(*sentenceFiles)) {
 			fmt.Fprintf(&out, "| %s | %s | %s |\n", b.carriers[row.carrier].Name, row.before, row.after)
 		}
