@@ -90,7 +90,7 @@ func program(t testing.TB, dir string, args ...string) *exec.Cmd {
 	files := fetched(t)
 	self, err := os.Executable()
 	require.NoError(t, err)
-	all := []string{"-listen", "127.0.0.1:0", "-library", filepath.Join(files, "lib"), "-model", filepath.Join(files, "model.gguf"), "-name", testName, "-context", "1024", "-threads", "2",
+	all := []string{"-listen", "127.0.0.1:0", "-library", filepath.Join(files, "lib"), "-model", filepath.Join(files, "model.gguf"), "-name", testName, "-context", "1024", "-threads", "1",
 		"-keys", filepath.Join(dir, "keys"), "-ledger", filepath.Join(dir, "ledger"), "-epoch", "2026-11", "-again", "50ms", "-header"}
 	cmd := exec.Command(self, append(all, args...)...)
 	cmd.Env = append(os.Environ(), "DYETRACE_TEST_SERVER=1")

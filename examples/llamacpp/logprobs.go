@@ -105,7 +105,7 @@ func bytesToText(piece []byte) string { return strings.ToValidUTF8(string(piece)
 // of a character by its bytes. A special token has its name.
 func (o *output) pieceOf(id int32, piece []byte) string {
 	if len(piece) == 0 {
-		return fmt.Sprintf("<|token_%d|>", id)
+		return o.engine.Marker(id)
 	}
 	if utf8.Valid(piece) {
 		return string(piece)

@@ -71,6 +71,7 @@ func (s *server) showMetrics(w http.ResponseWriter, r *http.Request) {
 		{"dyetrace_errors_total", "counter", "Requests that failed by the server's own fault.", float64(m.errors.Load())},
 		{"dyetrace_engine_requests_total", "counter", "Prompts that were begun.", float64(e.Requests)},
 		{"dyetrace_engine_prompt_tokens_total", "counter", "Tokens of prompts computed.", float64(e.Prompt)},
+		{"dyetrace_engine_reused_tokens_total", "counter", "Tokens of prompts that an earlier request had computed.", float64(e.Reused)},
 		{"dyetrace_engine_tokens_total", "counter", "Tokens generated.", float64(e.Generated)},
 		{"dyetrace_engine_marked_tokens_total", "counter", "Tokens drawn with the mark.", float64(e.Marked)},
 		{"dyetrace_engine_steps_total", "counter", "Batches computed.", float64(e.Steps)},
