@@ -169,17 +169,25 @@ func (l *Log) enqueue(r *request) error {
 // one frame, as long as the queue is open.
 func (l *Log) write() {
 	defer close(l.idle)
+	defer close(l.due)
 	var batch []*request
 	for first := range l.queue {
 		batch = l.gather(append(batch[:0], first))
-		if s := l.writer.commit(batch); s != nil {
+		s := l.writer.commit(batch)
+		if s != nil {
+			l.promise.leaves(s.leaves, s.root)
 			l.state.Store(s)
 		}
 		for i, r := range batch {
 			close(r.done)
 			batch[i] = nil
 		}
-		l.writer.markIfDue()
+		if s != nil {
+			select {
+			case l.due <- struct{}{}:
+			default: // it is busy, and looks again after
+			}
+		}
 	}
 }
 

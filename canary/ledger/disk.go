@@ -16,6 +16,8 @@ const (
 	markFile       = "mark"       // how much of hashes and index is on the disk
 	checkpointFile = "checkpoint" // the last signed checkpoint
 	lockFile       = "lock"       // locked while a log is open
+	// What was promised last, so that nothing of it goes missing unnoticed.
+	acknowledgedFile = "acknowledged"
 )
 
 // files are the open files of a ledger.

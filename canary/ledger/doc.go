@@ -29,15 +29,23 @@
 // writes the last frame anew. If a write fails (full disk), its appends fail and
 // the log goes on.
 //
-// Not promised: a disk that confirms what it did not do, and acknowledged leaves
-// behind the last checkpoint and the mark if the file of leaves is cut, or its last
-// frame changed: that reads like a process that was killed, and opens with fewer
-// leaves. What hashes and index hold beyond them tells it only in part, because
-// they are written before the frame whose they are: both may be ahead by the most
-// leaves that a frame has, 20,480, without a loss. If both hold more, opening
-// reports a [*Damage] with both numbers; whoever accepts the loss removes index,
-// which is made again. [Verify] does not look at what is behind the mark in them. Sign
-// and anchor checkpoints as often as that matters.
+// # What goes missing is noticed
+//
+// Before anybody is told that a leaf is on the disk, the log writes into the file
+// acknowledged how many leaves are there now and their root, and likewise of how
+// many it signed a checkpoint. A process that is killed leaves that exact: from
+// then on opening and [Verify] report a *[Damage] if one byte of the last leaf
+// that somebody was told of is cut off or changed, or if an older checkpoint or an
+// older file of leaves is in its place. The file is synced later, after 50 ms or
+// when the log is closed: a power cut may leave an older record, which protects
+// what it knows of. No record is ever ahead of the leaves, so that neither a kill
+// nor a power cut is reported. Whoever accepts a loss removes acknowledged, which
+// is made again.
+//
+// Not promised: a disk that confirms what it did not do loses leaves, even if that
+// is noticed; and whoever can change one file of the folder can change all of
+// them, or put an older copy of the folder in its place: only those notice who
+// remember a checkpoint. Sign and anchor as often as that matters.
 //
 // # The tree
 //
@@ -106,24 +114,33 @@
 // # Files
 //
 // A ledger is a folder. Only leaves and checkpoint cannot be made again; hashes,
-// index and mark are what makes opening and proving fast.
+// index and mark are what makes opening and proving fast, and acknowledged tells
+// what must be there.
 //
 //	leaves      four lines and an empty one: "dyetrace ledger/1", origin, key name+hash, salt in
 //	            hexadecimal; then frames, each what one fsync made durable:
 //	              u16 0 ‖ u16 version, 1 ‖ u32 bytes of the body ‖ u64 number of the first leaf ‖
 //	              u32 number of leaves ‖ u32 CRC-32C(body) ‖ u32 CRC-32C(salt ‖ these first 24 bytes)
-//	            and the body: for each leaf u16 length ‖ encoding
+//	            and the body: for each leaf u16 length ‖ encoding; then, unless the log was
+//	            closed, zeros
 //	hashes      node hashes, 32 bytes each, in the order of tlog.StoredHashIndex
 //	index       16 bytes a leaf: u56 offset of its length in leaves ‖ u8 kind ‖
 //	            SHA-256(salt ‖ nonce)[0:8]
 //	mark        "dyetrace ledger mark/1", leaves and their end, their root, CRC-32C of their index,
 //	            CRC-32C of these lines
 //	checkpoint  the last signed checkpoint
+//	acknowledged
+//	            two records, at 0 and 512; the one of more leaves, or else of the later
+//	            checkpoint, counts, and one is whole while the other is written:
+//	              "dyetack" ‖ u8 version, 1 ‖ 16 salt ‖ u64 leaves ‖ u64 leaves of the last
+//	              checkpoint ‖ 32 root of the leaves ‖ u32 CRC-32C(these first 72 bytes)
 //	lock        locked while a log is open
 //
-// A frame that is torn at the end of the file was not acknowledged and is cut
+// A frame that is torn at the end of the file and was not acknowledged is cut
 // off. One that is followed by another was on the disk, and is damage if it is
-// not what was written. The log opens from its mark, so that no leaf before it is
+// not what was written. The zeros are there so that an fsync (fdatasync on Linux)
+// need not wait until the file system has noted that the file grew: it grows by
+// its own length, 64 KiB to 4 MiB. The log opens from its mark, so that no leaf before it is
 // read: what was changed there is found by reading that leaf, by proving it, and
 // by Verify.
 //

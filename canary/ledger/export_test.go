@@ -1,10 +1,13 @@
 package ledger
 
-import "os"
+import (
+	"os"
+	"time"
+)
 
-// Small returns o with runs and marks after so few leaves that tests meet them.
+// Small returns o with runs and marks after so few leaves that tests meet them, and soon.
 func Small(o Options, run, mark int64) Options {
-	o.tune.run, o.tune.mark = run, mark
+	o.tune.run, o.tune.mark, o.tune.settle = run, mark, time.Millisecond
 	return o
 }
 

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -70,13 +71,25 @@ type frameReader struct {
 	at, end int64
 	next    int64 // number of the first leaf of the frame at at
 	buf     []byte
+	torn    int64 // behind the last frame, once read said that it was the last
 }
 
-// read returns the next frame, io.EOF behind the last one, errTorn if what is
-// left is the work of a process that was killed while it wrote, and a *Damage
-// if it cannot be that: a frame is written only after the one before it is on
-// the disk, so only the last one can be torn.
+// read returns the next frame, io.EOF behind the last one, where only zeros are
+// left, errTorn if what is left is the work of a process that was killed while it
+// wrote, and a *Damage if it cannot be that: a frame is written only after the one
+// before it is on the disk, so only the last one can be torn.
 func (r *frameReader) read() (frame, error) {
+	f, err := r.try()
+	var bad *Damage
+	if errors.As(err, &bad) {
+		// A log that appends meanwhile may have finished the frame, and begun the
+		// next one, which made this one look damaged.
+		f, err = r.try()
+	}
+	return f, err
+}
+
+func (r *frameReader) try() (frame, error) {
 	rest := r.end - r.at
 	if rest == 0 {
 		return frame{}, io.EOF
@@ -102,30 +115,65 @@ func (r *frameReader) read() (frame, error) {
 	case count < 1 || count > maxFrameLeaves || size > maxFrameBody:
 		return frame{}, damaged(leavesFile, r.at, "a frame has %d leaves in %d bytes, want 1 to %d in at most %d", count, size, maxFrameLeaves, maxFrameBody)
 	case frameHeader+size > rest:
-		return frame{}, errTorn
+		return frame{}, r.tear()
 	}
 	body := grow(&r.buf, int(size))
 	if _, err := r.file.ReadAt(body, r.at+frameHeader); err != nil {
 		return frame{}, fmt.Errorf("ledger: %w", err)
 	}
 	if crc32.Checksum(body, castagnoli) != binary.LittleEndian.Uint32(h[20:]) {
-		if frameHeader+size == rest {
-			return frame{}, errTorn
+		behind, err := r.used(r.at + frameHeader + size)
+		if err != nil {
+			return frame{}, err
 		}
-		return frame{}, damaged(leavesFile, r.at, "leaves %d to %d are not what was written", first, r.next+int64(count)-1)
+		if behind > 0 {
+			return frame{}, damaged(leavesFile, r.at, "leaves %d to %d are not what was written", first, r.next+int64(count)-1)
+		}
+		return frame{}, r.tear()
 	}
 	f := frame{r.at, r.next, int(count), body}
 	r.at, r.next = f.end(), r.next+int64(count)
 	return f, nil
 }
 
-// tornOr tells a torn last frame from damage that reads like one.
-func (r *frameReader) tornOr(problem string) error {
-	rest := r.end - r.at
-	if rest > frameHeader+maxFrameBody {
-		return damaged(leavesFile, r.at, "%s, and %d bytes follow, more than a frame has", problem, rest)
+// used returns how many bytes from an offset on are more than zeros, and stops
+// counting where they are more than a frame.
+func (r *frameReader) used(from int64) (int64, error) {
+	n := int64(0)
+	var buf [1 << 12]byte
+	for at := from; at < r.end && n <= frameHeader+maxFrameBody; at += int64(len(buf)) {
+		b := buf[:min(r.end-at, int64(len(buf)))]
+		if _, err := r.file.ReadAt(b, at); err != nil {
+			return 0, fmt.Errorf("ledger: %w", err)
+		}
+		if b = bytes.TrimRight(b, "\x00"); len(b) > 0 {
+			n = at - from + int64(len(b))
+		}
 	}
-	tail := grow(&r.buf, int(rest))
+	return n, nil
+}
+
+// tear notes how much is left of a torn frame.
+func (r *frameReader) tear() (err error) {
+	if r.torn, err = r.used(r.at); err != nil {
+		return err
+	}
+	return errTorn
+}
+
+// tornOr tells an end, and a torn last frame, from damage that reads like one.
+func (r *frameReader) tornOr(problem string) error {
+	n, err := r.used(r.at)
+	if err != nil {
+		return err
+	}
+	if r.torn = n; n == 0 {
+		return io.EOF
+	}
+	if n > frameHeader+maxFrameBody {
+		return damaged(leavesFile, r.at, "%s, and %d bytes follow, more than a frame has", problem, r.end-r.at)
+	}
+	tail := grow(&r.buf, int(n))
 	if _, err := r.file.ReadAt(tail, r.at); err != nil {
 		return fmt.Errorf("ledger: %w", err)
 	}

@@ -43,10 +43,15 @@ type Options struct {
 // tuning is what tests make small, or make fail.
 type tuning struct {
 	run, mark int64
+	settle    time.Duration
 	sync      func(*os.File) error
 }
 
-const defaultMark = 1 << 16 // leaves
+const (
+	defaultMark = 1 << 16 // leaves
+	// What was acknowledged is known after a power cut too, but for so much time.
+	defaultSettle = 50 * time.Millisecond
+)
 
 func (o *Options) check() error {
 	if o.Signer == nil || o.Verifier == nil {
@@ -87,8 +92,11 @@ func (o *Options) setDefaults() {
 	if o.tune.mark == 0 {
 		o.tune.mark = defaultMark
 	}
+	if o.tune.settle == 0 {
+		o.tune.settle = defaultSettle
+	}
 	if o.tune.sync == nil {
-		o.tune.sync = (*os.File).Sync
+		o.tune.sync = syncData
 	}
 	if o.Recall == 0 {
 		o.Recall = defaultRuns * runLeaves
@@ -117,6 +125,11 @@ type Log struct {
 	idle   chan struct{} // closed when the writer has ended
 	writer *writer       // of the writing goroutine, and of Close after idle
 
+	due     chan struct{} // to the goroutine that tends
+	tended  chan struct{} // closed when it has ended
+	keeper  *keeper       // of that goroutine, and of Close after tended
+	promise *promise
+
 	signing sync.Mutex // guards what follows
 	last    Checkpoint
 	signed  []byte
@@ -127,6 +140,7 @@ type state struct {
 	leaves int64
 	end    int64 // offset behind them in the file of leaves
 	root   tlog.Hash
+	sum    uint32 // CRC-32C of their index
 }
 
 // Open opens the ledger in the folder dir for appending, or begins one there; it
@@ -150,11 +164,17 @@ func Open(dir string, o Options) (*Log, error) {
 		if l.files != nil {
 			err = errors.Join(err, l.files.close())
 		}
+		if l.promise != nil {
+			err = errors.Join(err, l.promise.close())
+		}
 		return nil, errors.Join(err, locked.Close())
 	}
 	l.queue = make(chan *request, 1024)
 	l.idle = make(chan struct{})
+	l.due = make(chan struct{}, 1)
+	l.tended = make(chan struct{})
 	go l.write()
+	go l.tend()
 	return l, nil
 }
 
@@ -199,6 +219,11 @@ func (l *Log) create() error {
 			return damaged(leavesFile, -1, "it is missing, and a checkpoint of %d leaves was signed", c.Size)
 		}
 	}
+	if a, ok, err := readAcknowledged(l.dir); err != nil {
+		return err
+	} else if ok && a.leaves > 0 {
+		return damaged(leavesFile, -1, "it is missing, and %d leaves were acknowledged%s", a.leaves, acceptHint)
+	}
 	if _, err := io.ReadFull(l.options.Random, h.salt[:]); err != nil {
 		return fmt.Errorf("ledger: salt: %w", err)
 	}
@@ -208,6 +233,10 @@ func (l *Log) create() error {
 		return err
 	}
 	if err := replace(l.dir, checkpointFile, signed); err != nil {
+		return err
+	}
+	a := acknowledged{salt: h.salt, root: empty.root()}
+	if err := replace(l.dir, acknowledgedFile, a.encode()); err != nil {
 		return err
 	}
 	return replace(l.dir, leavesFile, h.encode())
@@ -245,6 +274,7 @@ func (l *Log) checkpoint() ([]byte, error) {
 		if err := replace(l.dir, checkpointFile, signed); err != nil {
 			return nil, err
 		}
+		l.promise.signed(c.Size)
 		l.last, l.signed = c, signed
 	}
 	return append([]byte(nil), l.signed...), nil
@@ -262,11 +292,19 @@ func (l *Log) Close() error {
 	l.gate.Unlock()
 	close(l.queue)
 	<-l.idle
+	<-l.tended
 	err := l.writer.broken
 	if err == nil {
-		err = l.writer.mark()
+		err = l.keeper.mark(l.state.Load())
 	}
 	if _, e := l.checkpoint(); err == nil {
+		err = e
+	}
+	if e := l.writer.trim(); err == nil {
+		err = e
+	}
+	l.promise.settle(l.options.tune.sync)
+	if e := l.promise.close(); err == nil {
 		err = e
 	}
 	if e := l.files.close(); err == nil && e != nil {

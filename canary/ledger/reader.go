@@ -38,9 +38,18 @@ func OpenReader(dir string, v note.Verifier) (*Reader, error) {
 }
 
 func readerOf(dir string, f *files, v note.Verifier) (*Reader, error) {
+	promised, found, err := readAcknowledged(dir) // before the checkpoint: a log may be signing
+	if err != nil {
+		return nil, err
+	}
 	c, signed, err := storedCheckpoint(dir, f.header, v)
 	if err != nil {
 		return nil, err
+	}
+	if found {
+		if err := errors.Join(promised.fits(f.header), promised.holdsSigned(c)); err != nil {
+			return nil, err
+		}
 	}
 	front, err := readFrontier(c.Size, f)
 	if err != nil {

@@ -33,45 +33,79 @@ type staleError struct{ error }
 func (l *Log) recoverFrom(m *mark) error {
 	w := &writer{dir: l.dir, files: l.files, tune: l.options.tune, end: l.files.head, fresh: map[Nonce]int{}, bindings: newBindings()}
 	w.recall = newRecall(l.files.index, l.options.tune.run, l.options.runs())
+	k := &keeper{dir: l.dir, files: l.files, tune: l.options.tune}
 	if m != nil {
 		if err := w.load(*m); err != nil {
 			return err
 		}
+		k.marked = m.leaves
 	}
-	if err := w.replay(); err != nil {
+	end, err := w.replay()
+	if err != nil {
 		return err
 	}
 	c, signed, err := storedCheckpoint(l.dir, l.files.header, l.options.Verifier)
 	if err != nil {
 		return err
 	}
-	if err := w.holds(c); err != nil {
-		if m != nil && c.Size <= w.tree.n {
+	promised, found, err := readAcknowledged(l.dir)
+	if err != nil {
+		return err
+	}
+	// Nothing is cut off before it is known that nobody was promised it.
+	if err := w.holdsAll(c, promised, found); err != nil {
+		if m != nil && c.Size <= w.tree.n && promised.leaves <= w.tree.n {
 			return &staleError{err}
 		}
 		return err
 	}
-	if w.tree.n-w.marked >= w.tune.mark {
-		if err := w.mark(); err != nil {
+	if err := w.cutDerived(); err != nil {
+		return err
+	}
+	if err := w.settleTail(end); err != nil {
+		return err
+	}
+	s := w.state()
+	if s.leaves-k.marked >= w.tune.mark {
+		if err := k.mark(s); err != nil {
 			return err
 		}
 	}
-	l.last, l.signed, l.writer = c, signed, w
-	l.state.Store(&state{w.tree.n, w.end, w.tree.root()})
+	now := acknowledged{w.files.header.salt, s.leaves, s.root, c.Size}
+	if l.promise, err = openPromise(l.dir, now, promised, found); err != nil {
+		return err
+	}
+	l.last, l.signed, l.writer, l.keeper = c, signed, w, k
+	l.state.Store(s)
 	return nil
 }
 
-// holds reports whether the tree begins with the leaves of c.
-func (w *writer) holds(c Checkpoint) error {
-	if c.Size > w.tree.n {
-		return damaged(leavesFile, -1, "it has %d whole leaves, and a checkpoint of %d was signed: its end is missing or was changed", w.tree.n, c.Size)
+// holdsAll reports whether the tree begins with what was signed and what was
+// promised.
+func (w *writer) holdsAll(c Checkpoint, promised acknowledged, found bool) error {
+	if err := w.holds(c.Size, c.Root, "a checkpoint of %d was signed", ""); err != nil || !found {
+		return err
 	}
-	root, err := tlog.TreeHash(c.Size, w.files)
+	if err := promised.fits(w.files.header); err != nil {
+		return err
+	}
+	if err := w.holds(promised.leaves, promised.root, "%d were acknowledged", acceptHint); err != nil {
+		return err
+	}
+	return promised.holdsSigned(c)
+}
+
+// holds reports whether the tree begins with so many leaves of a root.
+func (w *writer) holds(leaves int64, root tlog.Hash, claim, hint string) error {
+	if leaves > w.tree.n {
+		return damaged(leavesFile, w.end, "it has %d whole leaves, and "+claim+": its end is missing or was changed%s", w.tree.n, leaves, hint)
+	}
+	have, err := tlog.TreeHash(leaves, w.files)
 	if err != nil {
 		return err
 	}
-	if root != c.Root {
-		return damaged(leavesFile, -1, "its first %d leaves have root %v, a checkpoint of %v was signed", c.Size, root, c.Root)
+	if have != root {
+		return damaged(leavesFile, -1, "its first %d leaves have root %v, and "+claim+" with %v%s", leaves, have, leaves, root, hint)
 	}
 	return nil
 }
@@ -106,7 +140,7 @@ func (w *writer) load(m mark) error {
 		}
 	}
 	w.bindings.settle()
-	w.tree, w.end, w.sum, w.marked = front, m.end, sum, m.leaves
+	w.tree, w.end, w.sum = front, m.end, sum
 	return nil
 }
 
@@ -151,61 +185,42 @@ func (w *writer) bind(i int64, b []byte, at int64) (*Leaf, error) {
 	return l, nil
 }
 
+// An ending is what replay found at the end of the file of leaves.
+type ending struct {
+	last frame // the last whole frame, if it is behind the mark
+	torn bool  // something is left of another one
+}
+
 // replay reads the leaves behind the mark and makes their hashes and index
-// again. It cuts off a torn frame, and writes the last whole one again: if a
-// process ended because the disk did not confirm that frame, the kernel may hold
-// it without ever writing it.
-func (w *writer) replay() error {
+// again. It changes nothing of the file of leaves.
+func (w *writer) replay() (ending, error) {
+	var e ending
 	size, err := sizeOf(w.files.leaves)
 	if err != nil {
-		return err
+		return e, err
 	}
 	w.next.copyFrom(&w.tree)
+	w.room = size
 	frames := &frameReader{file: w.files.leaves, salt: w.files.header.salt, at: w.end, end: size, next: w.tree.n}
-	var last frame
 	for {
 		f, err := frames.read()
 		if err == io.EOF || err == errTorn {
+			e.torn = err == errTorn
 			break
 		}
 		if err != nil {
-			return err
+			return e, err
 		}
 		if err := w.take(f); err != nil {
-			return err
+			return e, err
 		}
-		last = f
+		e.last = f
 	}
 	if err := w.flush(0); err != nil {
-		return err
+		return e, err
 	}
 	w.bindings.settle()
-	if err := w.checkLost(); err != nil {
-		return err
-	}
-	if err := w.cutDerived(); err != nil {
-		return err
-	}
-	return w.settleTail(last, frames.at, size)
-}
-
-// checkLost reports leaves that are missing for certain. Hashes and index of a
-// frame are written before it is, and after the frame before it is on the disk:
-// so both files may be ahead of the leaves by one frame of any size, which nobody
-// was told of, and never by more. That one of them alone is longer says nothing.
-func (w *writer) checkLost() error {
-	hashes, err := sizeOf(w.files.hashes)
-	if err != nil {
-		return err
-	}
-	index, err := sizeOf(w.files.index)
-	if err != nil {
-		return err
-	}
-	if most := w.tree.n + maxFrameLeaves; index/entrySize > most && hashes/tlog.HashSize > tlog.StoredHashCount(most) {
-		return damaged(leavesFile, w.end, "it has %d whole leaves, and %s and %s hold %d, more than one frame after them: its end is missing or was changed", w.tree.n, hashesFile, indexFile, index/entrySize)
-	}
-	return nil
+	return e, nil
 }
 
 // cutDerived drops hashes and index of leaves that were never written.
@@ -257,24 +272,27 @@ func (w *writer) flush(most int) error {
 	return nil
 }
 
-// settleTail makes the file end behind its last whole frame, durably.
-func (w *writer) settleTail(last frame, end, size int64) error {
+// settleTail cuts off a torn frame, and writes the last whole one again: if a
+// process ended because the disk did not confirm that frame, the kernel may hold
+// it without ever writing it.
+func (w *writer) settleTail(e ending) error {
 	f := w.files.leaves
-	if last.count > 0 {
-		b := make([]byte, last.end()-last.at)
-		if _, err := f.ReadAt(b, last.at); err != nil {
+	if e.last.count > 0 {
+		b := make([]byte, e.last.end()-e.last.at)
+		if _, err := f.ReadAt(b, e.last.at); err != nil {
 			return fmt.Errorf("ledger: %w", err)
 		}
-		if _, err := f.WriteAt(b, last.at); err != nil {
-			return fmt.Errorf("ledger: %w", err)
-		}
-	}
-	if end < size {
-		if err := f.Truncate(end); err != nil {
+		if _, err := f.WriteAt(b, e.last.at); err != nil {
 			return fmt.Errorf("ledger: %w", err)
 		}
 	}
-	if last.count > 0 || end < size {
+	if e.torn {
+		if err := f.Truncate(w.end); err != nil {
+			return fmt.Errorf("ledger: %w", err)
+		}
+		w.room = w.end
+	}
+	if e.last.count > 0 || e.torn {
 		if err := w.tune.sync(f); err != nil {
 			return fmt.Errorf("%w: %w", ErrSync, err)
 		}

@@ -3,7 +3,6 @@ package ledger_test
 import (
 	"bytes"
 	"encoding/binary"
-	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -12,29 +11,38 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/dyetrace/dyetrace/canary/ledger"
 )
 
-// unsigned returns the folder of a ledger whose process died: n plantings, the
-// mark after some of them, and no checkpoint but the first, of 0 leaves. The ends
-// are the offsets behind the file's header and behind each frame, leaves the
-// numbers of leaves up to there.
-func unsigned(t testing.TB, mark int64, n int) (dir string, ends, leaves []int64) {
+// A stopped ledger is the folder of one whose process died: what was in it at
+// each instant at which leaves were acknowledged, and nothing signed but the
+// first checkpoint, of 0 leaves.
+type stopped struct {
+	dir    string
+	data   []byte   // the file of leaves up to the end of the last frame
+	ends   []int64  // offsets behind the file's header and behind each frame
+	leaves []int64  // numbers of leaves up to there
+	acks   [][]byte // the file of what was acknowledged then
+}
+
+// unsigned makes a stopped ledger of n plantings, with marks after so many
+// leaves.
+func unsigned(t testing.TB, mark int64, n int) (s stopped) {
 	t.Helper()
-	dir = filepath.Join(t.TempDir(), "running")
+	dir := filepath.Join(t.TempDir(), "running")
 	l := open(t, dir, ledger.Small(options(1), 16, mark))
-	path := filepath.Join(dir, "leaves")
-	note := func() {
-		info, err := os.Stat(path)
+	note := func(batch []ledger.Leaf) {
+		if len(batch) > 0 {
+			_, err := l.AppendBatch(bg, batch)
+			require.NoError(t, err)
+		}
+		ack, err := os.ReadFile(filepath.Join(dir, "acknowledged"))
 		require.NoError(t, err)
-		ends, leaves = append(ends, info.Size()), append(leaves, l.Reader().Size())
+		s.acks = append(s.acks, ack)
 	}
-	note()
-	_, err := l.AppendBatch(bg, bindings())
-	require.NoError(t, err)
-	note()
+	note(nil)
+	note(bindings())
 	rng := rand.New(rand.NewPCG(uint64(n), 5))
 	for i := 0; i < n; {
 		var batch []ledger.Leaf
@@ -42,116 +50,165 @@ func unsigned(t testing.TB, mark int64, n int) (dir string, ends, leaves []int64
 			batch = append(batch, planting(uint64(i)))
 			i++
 		}
-		_, err := l.AppendBatch(bg, batch)
-		require.NoError(t, err)
-		note()
+		note(batch)
 	}
-	return copied(t, dir), ends, leaves
+	s.dir = copied(t, dir)
+	var err error
+	s.data, err = os.ReadFile(filepath.Join(s.dir, "leaves"))
+	require.NoError(t, err)
+	s.ends, s.leaves = framesOf(t, s.data)
+	require.Len(t, s.ends, len(s.acks))
+	s.data = s.data[:s.ends[len(s.ends)-1]]
+	return s
 }
 
-// A file of leaves that ends at any byte, as a kill or a power cut may leave it,
-// opens with every leaf whose frame is whole, and grows from there to the same
-// tree.
-func TestTornAnywhere(t *testing.T) {
-	dir, ends, leaves := unsigned(t, 1000, 8)
-	data, err := os.ReadFile(filepath.Join(dir, "leaves"))
-	require.NoError(t, err)
-	whole := open(t, copied(t, dir), options(1)).Reader()
-	for n := ends[0]; n <= int64(len(data)); n++ {
-		k, found := slices.BinarySearch(ends, n)
-		if !found {
-			k--
+// framesOf returns the offsets behind the header of a file of leaves and behind
+// each of its frames, and the numbers of leaves up to there. What follows is
+// zeros.
+func framesOf(t testing.TB, data []byte) (ends, leaves []int64) {
+	t.Helper()
+	at, n := int64(bytes.Index(data, []byte("\n\n"))+2), int64(0)
+	for {
+		ends, leaves = append(ends, at), append(leaves, n)
+		h := data[at:]
+		if len(h) < 28 || binary.LittleEndian.Uint16(h[2:]) == 0 {
+			require.Empty(t, bytes.TrimRight(h, "\x00"))
+			return ends, leaves
 		}
-		if in := n - ends[k]; in > 30 && in%61 != 0 {
+		at += 28 + int64(binary.LittleEndian.Uint32(h[4:]))
+		n += int64(binary.LittleEndian.Uint32(h[16:]))
+	}
+}
+
+// frame returns the number of whole frames in the first n bytes.
+func (s *stopped) frame(n int64) int {
+	k, found := slices.BinarySearch(s.ends, n)
+	if !found {
+		k--
+	}
+	return k
+}
+
+// with returns a new folder with the ledger, but for one file.
+func (s *stopped) with(t testing.TB, name string, data []byte) string {
+	t.Helper()
+	work := filepath.Join(t.TempDir(), "work")
+	require.NoError(t, os.CopyFS(work, os.DirFS(s.dir)))
+	require.NoError(t, os.WriteFile(filepath.Join(work, name), data, 0o600))
+	return work
+}
+
+// A file of leaves that ends at any byte behind what was acknowledged, as a kill
+// or a power cut may leave it, opens with every leaf whose frame is whole, and
+// grows from there to the same tree.
+func TestTornAnywhere(t *testing.T) {
+	s := unsigned(t, 1000, 8)
+	whole := open(t, copied(t, s.dir), options(1)).Reader()
+	for n := s.ends[0]; n <= int64(len(s.data)); n++ {
+		k := s.frame(n)
+		if in := n - s.ends[k]; in > 30 && in%61 != 0 {
 			continue // within a body all bytes are alike
 		}
-		work := filepath.Join(t.TempDir(), "work")
-		require.NoError(t, os.CopyFS(work, os.DirFS(dir)))
-		require.NoError(t, os.WriteFile(filepath.Join(work, "leaves"), data[:n], 0o600))
-		report, err := ledger.Verify(work, public)
-		require.NoError(t, err, "cut after %d bytes", n)
-		require.Equal(t, leaves[k], report.Leaves)
-		require.Equal(t, n-ends[k], report.Torn)
-		l, err := ledger.Open(work, ledger.Small(options(1), 16, 1000))
-		require.NoError(t, err, "cut after %d bytes", n)
-		require.Equal(t, leaves[k], l.Reader().Size())
-		if n%64 == 0 { // the rest again: the same tree, whatever was known
-			_, err = l.AppendBatch(bg, bindings())
-			require.NoError(t, err)
-			for i := range uint64(8) {
-				_, err := l.Append(bg, planting(i))
-				require.NoError(t, err)
+		for _, zeros := range []int{0, 1, 5000} {
+			data := append(slices.Clone(s.data[:n]), make([]byte, zeros)...)
+			work := s.with(t, "leaves", data)
+			require.NoError(t, os.WriteFile(filepath.Join(work, "acknowledged"), s.acks[k], 0o600))
+			if zeros > 0 {
+				k = s.frame(int64(len(bytes.TrimRight(data, "\x00")))) // zeros may be what was cut off
+				for k+1 < len(s.ends) && bytes.HasPrefix(data, s.data[:min(s.ends[k+1], int64(len(data)))]) && s.ends[k+1] <= int64(len(data)) {
+					k++
+				}
 			}
-			require.Equal(t, whole.Root(), l.Reader().Root(), "cut after %d bytes", n)
+			report, err := ledger.Verify(work, public)
+			require.NoError(t, err, "cut after %d bytes", n)
+			require.Equal(t, s.leaves[k], report.Leaves)
+			require.Equal(t, int64(len(bytes.TrimRight(data[min(s.ends[k], int64(len(data))):], "\x00"))), report.Torn)
+			l, err := ledger.Open(work, ledger.Small(options(1), 16, 1000))
+			require.NoError(t, err, "cut after %d bytes", n)
+			require.Equal(t, s.leaves[k], l.Reader().Size())
+			if n%64 == 0 { // the rest again: the same tree, whatever was known
+				_, err = l.AppendBatch(bg, bindings())
+				require.NoError(t, err)
+				for i := range uint64(8) {
+					_, err := l.Append(bg, planting(i))
+					require.NoError(t, err)
+				}
+				require.Equal(t, whole.Root(), l.Reader().Root(), "cut after %d bytes", n)
+			}
+			require.NoError(t, l.Close())
 		}
-		require.NoError(t, l.Close())
 	}
 }
 
-// Garbage behind the last frame, as a power cut may leave it, is cut off: zeros,
-// noise, and the beginning of the frame before.
+// Garbage behind the last frame, as a power cut may leave it, is cut off: noise,
+// and the beginning of the frame before. Zeros are room for more.
 func TestGarbageTail(t *testing.T) {
-	dir, ends, leaves := unsigned(t, 1000, 24)
-	data, err := os.ReadFile(filepath.Join(dir, "leaves"))
-	require.NoError(t, err)
+	s := unsigned(t, 1000, 24)
 	noise := make([]byte, 3000)
 	rng := rand.New(rand.NewPCG(3, 3))
 	for i := range noise {
-		noise[i] = byte(rng.Uint32())
+		noise[i] = byte(rng.Uint32()) | 1
 	}
-	n := len(ends)
+	n := len(s.ends)
 	for name, tail := range map[string][]byte{
-		"zeros":  make([]byte, 4096),
-		"noise":  noise,
-		"leaves": data[ends[n-3]+28 : ends[n-2]], // a body without its header
+		"noise":            noise,
+		"leaves":           s.data[s.ends[n-3]+28 : s.ends[n-2]], // a body without its header
+		"zeros":            make([]byte, 6<<20),
+		"zeros then noise": append(make([]byte, 4096), noise...),
 	} {
-		work := copied(t, dir)
-		require.NoError(t, os.WriteFile(filepath.Join(work, "leaves"), append(slices.Clone(data), tail...), 0o600))
-		report, err := ledger.Verify(work, public)
-		require.NoError(t, err, name)
-		assert.Equal(t, int64(len(tail)), report.Torn, name)
-		l := open(t, work, options(1))
-		assert.Equal(t, leaves[n-1], l.Reader().Size(), name)
-		info, err := os.Stat(filepath.Join(work, "leaves"))
-		require.NoError(t, err)
-		assert.Equal(t, int64(len(data)), info.Size(), name)
+		want := len(bytes.TrimRight(tail, "\x00"))
+		for _, room := range []int{0, 7, 1 << 16} {
+			work := s.with(t, "leaves", slices.Concat(s.data, tail, make([]byte, room)))
+			report, err := ledger.Verify(work, public)
+			require.NoError(t, err, name)
+			assert.Equal(t, int64(want), report.Torn, name)
+			l := open(t, work, options(1))
+			assert.Equal(t, s.leaves[n-1], l.Reader().Size(), name)
+			info, err := os.Stat(filepath.Join(work, "leaves"))
+			require.NoError(t, err)
+			if want > 0 {
+				assert.Equal(t, int64(len(s.data)), info.Size(), name)
+			}
+			require.NoError(t, l.Close())
+			file, err := os.ReadFile(filepath.Join(work, "leaves"))
+			require.NoError(t, err)
+			assert.True(t, bytes.Equal(s.data, file), "%s: a ledger that was closed ends behind its last leaf", name)
+		}
 	}
 }
 
-// A changed bit in any frame but the last is damage, and so it is in the last
-// once that is signed or marked. In the last frame of a process that died it is a
-// torn frame, and nothing else is lost.
+// A changed bit in any frame that was acknowledged is damage. In one that was
+// not it is a torn frame, and nothing else is lost.
 func TestFlippedBits(t *testing.T) {
-	dir, ends, leaves := unsigned(t, 1000, 8)
-	data, err := os.ReadFile(filepath.Join(dir, "leaves"))
-	require.NoError(t, err)
-	n := len(ends)
-	last := ends[n-2]
-	for at := ends[0]; at < int64(len(data)); at++ {
-		k, found := slices.BinarySearch(ends, at)
-		if !found {
-			k--
-		}
-		if in := at - ends[k]; in > 30 && in%61 != 0 {
+	s := unsigned(t, 1000, 8)
+	n := len(s.ends)
+	for at := s.ends[0]; at < int64(len(s.data)); at++ {
+		if in := at - s.ends[s.frame(at)]; in > 30 && in%61 != 0 {
 			continue // within a body all bytes are alike
 		}
-		work := filepath.Join(t.TempDir(), "w")
-		require.NoError(t, os.CopyFS(work, os.DirFS(dir)))
-		bad := slices.Clone(data)
+		bad := slices.Clone(s.data)
 		bad[at] ^= 1 << (at % 8)
-		require.NoError(t, os.WriteFile(filepath.Join(work, "leaves"), bad, 0o600))
+		work := s.with(t, "leaves", bad)
+		var damage *ledger.Damage
+		_, err := ledger.Verify(work, public)
+		require.ErrorAs(t, err, &damage, "byte %d", at)
+		require.ErrorAs(t, openOnce(work), &damage, "byte %d", at)
+		file, err := os.ReadFile(filepath.Join(work, "leaves"))
+		require.NoError(t, err)
+		require.True(t, bytes.Equal(bad, file), "refusing changes nothing")
+
+		require.NoError(t, os.WriteFile(filepath.Join(work, "acknowledged"), s.acks[n-2], 0o600))
 		report, err := ledger.Verify(work, public)
 		l, err2 := ledger.Open(work, options(1))
-		if at < last {
-			var damage *ledger.Damage
+		if at < s.ends[n-2] {
 			require.ErrorAs(t, err, &damage, "byte %d", at)
 			require.ErrorAs(t, err2, &damage, "byte %d", at)
 			continue
 		}
 		require.NoError(t, err, "byte %d", at)
 		require.NoError(t, err2, "byte %d", at)
-		require.Equal(t, leaves[n-2], report.Leaves, "byte %d", at)
-		require.Equal(t, leaves[n-2], l.Reader().Size(), "byte %d", at)
+		require.Equal(t, s.leaves[n-2], report.Leaves, "byte %d", at)
+		require.Equal(t, s.leaves[n-2], l.Reader().Size(), "byte %d", at)
 		require.NoError(t, l.Close())
 	}
 }
@@ -175,56 +232,6 @@ func TestSignedEndMissing(t *testing.T) {
 			var damage *ledger.Damage
 			assert.ErrorAs(t, err, &damage)
 		}
-	}
-}
-
-// Hashes and index may be ahead of the leaves by the largest frame. By more, the
-// leaves lost their end, signed or not; that one of them alone is longer is no
-// loss.
-func TestUnsignedEndMissing(t *testing.T) {
-	const frame = 4096 + 16384
-	dir := filepath.Join(t.TempDir(), "running")
-	l := started(t, dir, options(1))
-	info, err := os.Stat(filepath.Join(dir, "leaves"))
-	require.NoError(t, err)
-	for b := range uint64(2) {
-		batch := make([]ledger.Leaf, 16384)
-		for i := range batch {
-			batch[i] = planting(b<<14 + uint64(i))
-		}
-		_, err := l.AppendBatch(bg, batch)
-		require.NoError(t, err)
-	}
-	dir = copied(t, dir)
-	for name, c := range map[string]struct {
-		cut                 int64 // leaves end so far behind the three bindings
-		hashes, index, want int64 // leaves; want of the index, 0: it opens
-	}{
-		"two frames missing":             {0, 3 + 32768, 3 + 32768, 3 + 32768},
-		"and a piece of the first":       {100, 3 + 32768, 3 + 32768, 3 + 32768},
-		"one frame of the largest size":  {0, 3 + frame, 3 + frame, 0},
-		"and a leaf":                     {0, 3 + frame + 1, 3 + frame + 1, 3 + frame + 1},
-		"only the index is longer":       {0, 3, 3 + 32768, 0},
-		"only hashes are longer":         {0, 3 + 32768, 3, 0},
-		"the index is longer by a frame": {0, 3 + 32768, 3 + frame, 0},
-	} {
-		work := copied(t, dir)
-		require.NoError(t, os.Truncate(filepath.Join(work, "leaves"), info.Size()+c.cut))
-		require.NoError(t, os.Truncate(filepath.Join(work, "hashes"), tlog.StoredHashCount(c.hashes)*32))
-		require.NoError(t, os.Truncate(filepath.Join(work, "index"), c.index*16))
-		err := openOnce(work)
-		if c.want == 0 {
-			require.NoError(t, err, name)
-			continue
-		}
-		var damage *ledger.Damage
-		require.ErrorAs(t, err, &damage, name)
-		assert.Equal(t, "leaves", damage.File)
-		assert.Equal(t, info.Size(), damage.Offset)
-		assert.Contains(t, err.Error(), fmt.Sprintf("it has 3 whole leaves, and hashes and index hold %d,", c.want), name)
-		require.Equal(t, err, openOnce(work), "refusing changes nothing")
-		require.NoError(t, os.Remove(filepath.Join(work, "index")))
-		require.NoError(t, openOnce(work), "the loss is accepted")
 	}
 }
 
@@ -287,9 +294,8 @@ func TestDerivedFilesAreMadeAgain(t *testing.T) {
 // it: opening refuses, or has a log that is a beginning of the one that was, and
 // that goes on.
 func FuzzRecovery(f *testing.F) {
-	dir, ends, leaves := unsigned(f, 8, 40)
-	data, err := os.ReadFile(filepath.Join(dir, "leaves"))
-	require.NoError(f, err)
+	s := unsigned(f, 8, 40)
+	dir, data, ends, leaves := s.dir, s.data, s.ends, s.leaves
 	whole := open(f, copied(f, dir), options(1)).Reader()
 	var roots []ledger.Checkpoint
 	for n := range whole.Size() + 1 {
@@ -297,10 +303,10 @@ func FuzzRecovery(f *testing.F) {
 		require.NoError(f, err)
 		roots = append(roots, ledger.Checkpoint{Size: n, Root: root})
 	}
-	f.Add(uint32(len(data)), uint32(0), byte(0), []byte(nil))
-	f.Add(uint32(len(data)-3), uint32(200), byte(4), []byte("tail"))
-	f.Add(uint32(ends[2]), uint32(ends[1]+2), byte(1), data[ends[1]:ends[2]])
-	f.Fuzz(func(t *testing.T, size, at uint32, flip byte, tail []byte) {
+	f.Add(uint32(len(data)), uint32(0), byte(0), []byte(nil), byte(9))
+	f.Add(uint32(len(data)-3), uint32(200), byte(4), []byte("tail"), byte(1))
+	f.Add(uint32(ends[2]), uint32(ends[1]+2), byte(1), data[ends[1]:ends[2]], byte(2))
+	f.Fuzz(func(t *testing.T, size, at uint32, flip byte, tail []byte, known byte) {
 		work := filepath.Join(t.TempDir(), "w")
 		require.NoError(t, os.CopyFS(work, os.DirFS(dir)))
 		bad := slices.Clone(data[:min(int(size), len(data))])
@@ -309,6 +315,8 @@ func FuzzRecovery(f *testing.F) {
 		}
 		bad = append(bad, tail...)
 		require.NoError(t, os.WriteFile(filepath.Join(work, "leaves"), bad, 0o600))
+		k := int(known) % len(s.acks)
+		require.NoError(t, os.WriteFile(filepath.Join(work, "acknowledged"), s.acks[k], 0o600))
 		_, verr := ledger.Verify(work, public)
 		l, err := ledger.Open(work, ledger.Small(options(2), 16, 8))
 		if err != nil {
@@ -317,6 +325,7 @@ func FuzzRecovery(f *testing.F) {
 		defer l.Close()
 		n := l.Reader().Size()
 		require.LessOrEqual(t, n, leaves[len(leaves)-1])
+		require.GreaterOrEqual(t, n, leaves[k], "what was acknowledged is there")
 		if verr == nil {
 			require.Equal(t, roots[n].Root, l.Reader().Root())
 		}
@@ -327,14 +336,13 @@ func FuzzRecovery(f *testing.F) {
 
 // A header that is whole but says something that cannot be is damage.
 func TestFrameThatCannotBe(t *testing.T) {
-	dir, ends, _ := unsigned(t, 1000, 24)
-	data, err := os.ReadFile(filepath.Join(dir, "leaves"))
-	require.NoError(t, err)
+	s := unsigned(t, 1000, 24)
+	dir, data, ends := s.dir, s.data, s.ends
 	path := filepath.Join(dir, "leaves")
 	// The last frame once more: whole, but not the next one.
 	twice := append(slices.Clone(data), data[ends[len(ends)-2]:]...)
 	require.NoError(t, os.WriteFile(path, twice, 0o600))
-	_, err = ledger.Open(dir, options(1))
+	_, err := ledger.Open(dir, options(1))
 	assert.ErrorContains(t, err, "a frame begins with leaf ")
 	// A frame is missing in the middle.
 	gone := append(slices.Clone(data[:ends[1]]), data[ends[2]:]...)
@@ -342,7 +350,7 @@ func TestFrameThatCannotBe(t *testing.T) {
 	_, err = ledger.Open(dir, options(1))
 	assert.ErrorContains(t, err, "a frame begins with leaf ")
 	// More bytes than a frame has cannot be torn.
-	require.NoError(t, os.WriteFile(path, append(slices.Clone(data), make([]byte, 6<<20)...), 0o600))
+	require.NoError(t, os.WriteFile(path, append(slices.Clone(data), bytes.Repeat([]byte{1}, 6<<20)...), 0o600))
 	_, err = ledger.Open(dir, options(1))
 	assert.ErrorContains(t, err, "more than a frame has")
 	var one [2]byte

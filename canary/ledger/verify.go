@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -21,8 +22,8 @@ type Report struct {
 	// Signed is the last checkpoint in the folder; leaves behind it stand on
 	// nobody's word yet.
 	Signed Checkpoint
-	// Torn is the number of bytes behind the last leaf: what a killed process
-	// left of a frame that it never acknowledged.
+	// Torn is the number of bytes behind the last leaf up to the last that is not
+	// zero: what a killed process left of a frame that it never acknowledged.
 	Torn int64
 	// Repeated is the number of leaves whose nonce an earlier leaf has: retries
 	// after more than Options.Recall other leaves.
@@ -30,9 +31,10 @@ type Report struct {
 }
 
 // Verify reads the whole ledger in dir and hashes every leaf again. It holds it
-// to the last checkpoint in the folder, and to any known ones, which must be
-// signed under v: those that came from a witness, an anchor or an earlier visit
-// are what shows that somebody cut the ledger back to an older state of itself.
+// to the last checkpoint in the folder, to what was acknowledged, and to any
+// known checkpoints, which must be signed under v: those that came from a
+// witness, an anchor or an earlier visit are what shows that somebody put an older
+// state of the whole folder in its place.
 // The first thing that is not what was written is returned as a [*Damage].
 //
 // It writes nothing and needs no lock. Its memory is about a fiftieth of the
@@ -72,6 +74,7 @@ type auditor struct {
 	kinds    map[Kind]int64
 	seen     filter              // prints of nonces
 	suspects map[uint64]struct{} // prints that may have come twice
+	end      int64               // offset behind the last frame
 	torn     int64
 	leaf     Leaf // scratch
 }
@@ -93,14 +96,24 @@ type derived struct {
 	have  []byte // scratch
 }
 
-// want notes which roots the ledger must have had. The checkpoint and the mark
-// are read before the size of the leaves: a log may be appending.
+// want notes which roots the ledger must have had. What was acknowledged is read
+// first, and the checkpoint and the mark before the size of the leaves: a log may
+// be appending.
 func (a *auditor) want(v note.Verifier, known [][]byte) error {
-	var err error
+	promised, found, err := readAcknowledged(a.dir)
+	if err != nil {
+		return err
+	}
 	if a.signed, _, err = storedCheckpoint(a.dir, a.header, v); err != nil {
 		return err
 	}
 	a.expect(a.signed.Size, checkpointFile, a.signed.Root)
+	if found {
+		if err := errors.Join(promised.fits(a.header), promised.holdsSigned(a.signed)); err != nil {
+			return err
+		}
+		a.expect(promised.leaves, acknowledgedFile, promised.root)
+	}
 	for i, signed := range known {
 		c, err := OpenCheckpoint(signed, a.header.origin, v)
 		if err != nil {
@@ -154,7 +167,7 @@ func (a *auditor) read() error {
 	for {
 		f, err := frames.read()
 		if err == io.EOF || err == errTorn {
-			a.torn = a.size - frames.at
+			a.end, a.torn = frames.at, frames.torn
 			return a.checkEnd()
 		}
 		if err == nil {
@@ -219,7 +232,7 @@ func (a *auditor) checkEnd() error {
 		return nil
 	}
 	most := slices.Max(slices.Collect(maps.Keys(a.wanted)))
-	return damaged(leavesFile, a.size-a.torn, "it has %d whole leaves, %s speaks of %d: its end is missing or was changed", a.tree.n, a.wanted[most][0].file, most)
+	return damaged(leavesFile, a.end, "it has %d whole leaves, %s speaks of %d: its end is missing or was changed", a.tree.n, a.wanted[most][0].file, most)
 }
 
 // checkDerived compares what was made of the last frame with the files.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"hash/crc32"
 	"maps"
-	"os"
 
 	"golang.org/x/mod/sumdb/tlog"
 )
@@ -19,11 +18,10 @@ type writer struct {
 	tune     tuning
 	tree     frontier
 	end      int64  // offset behind the leaves in their file
+	room     int64  // length of that file; what is behind end is zero
 	sum      uint32 // CRC-32C of the index
 	recall   *recall
 	bindings *bindings
-	marked   int64 // leaves that the mark on the disk knows of
-	noMark   bool  // an fsync of hashes or index failed: what they hold is uncertain
 	broken   error // after which nothing is written
 
 	accepted []*item       // the new leaves of the batch
@@ -66,8 +64,10 @@ func (w *writer) commit(batch []*request) *state {
 		w.recall.add(it.print)
 	}
 	w.bindings.settle()
-	return &state{w.tree.n, w.end, w.tree.root()}
+	return w.state()
 }
+
+func (w *writer) state() *state { return &state{w.tree.n, w.end, w.tree.root(), w.sum} }
 
 // admit places the leaves of r, all or none.
 func (w *writer) admit(r *request) error {
@@ -151,8 +151,10 @@ func (w *writer) writeFrame() error {
 			w.broken = fmt.Errorf("%w: %w", ErrSync, errors.Join(err, e))
 			return w.broken
 		}
+		w.room = w.end
 		return fmt.Errorf("ledger: nothing was appended: %w", err)
 	}
+	w.reserve(w.end + int64(len(w.frame)))
 	if err := w.tune.sync(w.files.leaves); err != nil {
 		// The kernel may have thrown the pages away and report success the next
 		// time.
@@ -162,6 +164,49 @@ func (w *writer) writeFrame() error {
 	w.end += int64(len(w.frame))
 	w.sum = crc32.Update(w.sum, castagnoli, w.index)
 	w.tree.copyFrom(&w.next)
+	return nil
+}
+
+const (
+	// The file of leaves grows by its own length, but by no more and no less bytes
+	// of zeros than these.
+	minRoom, maxRoom = 1 << 16, 1 << 22
+	// Frames of so many bytes cost more to write twice than the journal does.
+	largeFrame = 1 << 16
+)
+
+var zeros [1 << 16]byte
+
+// reserve writes zeros behind a frame that made the file longer, for the frames
+// after it: an fsync of bytes that are there already writes those bytes, and one
+// of a file that grew waits for the file system's journal too.
+func (w *writer) reserve(end int64) {
+	if end <= w.room {
+		return
+	}
+	w.room = end
+	if len(w.frame) >= largeFrame {
+		return
+	}
+	for more := min(max(end, minRoom), maxRoom); more > 0; {
+		n, err := w.files.leaves.WriteAt(zeros[:min(more, int64(len(zeros)))], w.room)
+		w.room += int64(n)
+		more -= int64(n)
+		if err != nil {
+			return // the disk is full, which the next frame meets
+		}
+	}
+}
+
+// trim takes away what reserve wrote and no frame used.
+func (w *writer) trim() error {
+	if w.broken != nil || w.room == w.end {
+		return nil
+	}
+	if err := w.files.leaves.Truncate(w.end); err != nil {
+		return fmt.Errorf("ledger: %w", err)
+	}
+	w.room = w.end
 	return nil
 }
 
@@ -178,31 +223,4 @@ func (w *writer) fill() {
 		w.hashes = w.next.add(it.hash, w.hashes)
 	}
 	putFrameHeader(w.frame, w.files.header.salt, w.tree.n, len(w.accepted))
-}
-
-// markIfDue makes a mark after some leaves. One that fails costs time when the
-// log is opened, nothing else.
-func (w *writer) markIfDue() {
-	if w.broken == nil && !w.noMark && w.tree.n-w.marked >= w.tune.mark {
-		_ = w.mark()
-	}
-}
-
-// mark makes hashes and index durable and says so in the mark.
-func (w *writer) mark() error {
-	if w.noMark || w.marked == w.tree.n {
-		return nil
-	}
-	for _, f := range []*os.File{w.files.hashes, w.files.index} {
-		if err := w.tune.sync(f); err != nil {
-			w.noMark = true
-			return fmt.Errorf("ledger: %w", err)
-		}
-	}
-	m := mark{w.tree.n, w.end, w.tree.root(), w.sum}
-	if err := replace(w.dir, markFile, m.encode()); err != nil {
-		return err
-	}
-	w.marked = w.tree.n
-	return nil
 }
