@@ -40,7 +40,7 @@ func readHeader(r io.ReaderAt) (header, int64, error) {
 	text, _, found := strings.Cut(string(b[:n]), "\n\n")
 	lines := strings.Split(text, "\n")
 	if lines[0] != fileSchema {
-		if strings.HasPrefix(lines[0], "dyetrace ledger/") {
+		if strings.HasPrefix(lines[0], "dyetrace ledger/") && len(lines) > 1 {
 			return header{}, 0, fmt.Errorf("ledger: folder holds version %q, want %q", cut(lines[0]), fileSchema)
 		}
 		return header{}, 0, damaged(leavesFile, 0, "it begins with %q, want %q", cut(lines[0]), fileSchema)

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -182,11 +183,42 @@ func (k *killed) check(t *testing.T, r *ledger.Reader, numbers []uint64) {
 	}
 }
 
+// cut takes the end of the leaves away, from one byte of the last leaf that was
+// acknowledged on, or more: that is damage, opening changes nothing, and with the
+// bytes again there is none.
+func (k *killed) cut(t *testing.T, rng *rand.Rand) {
+	if len(k.fresh) == 0 {
+		return
+	}
+	last := int64(0)
+	for _, n := range k.fresh {
+		last = max(last, k.indexes[n])
+	}
+	path := filepath.Join(k.dir, "leaves")
+	data, err := os.ReadFile(path)
+	require.NoError(t, err)
+	ends, leaves := framesOf(t, data)
+	f, _ := slices.BinarySearch(leaves, last+1) // the frame that has it ends here
+	at := ends[f] - 1
+	if rng.IntN(2) == 0 {
+		at = ends[f-1] + rng.Int64N(ends[f]-ends[f-1])
+	}
+	require.NoError(t, os.Truncate(path, at))
+	_, err = ledger.Open(k.dir, killOptions())
+	var damage *ledger.Damage
+	require.ErrorAs(t, err, &damage, "cut at %d, %d bytes in", at, at-ends[f-1])
+	left, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.True(t, bytes.Equal(data[:at], left))
+	require.NoError(t, os.WriteFile(path, data, 0o600))
+}
+
 // kill -9 at random instants under 8 appenders: every leaf that was acknowledged
 // is there and provable, every checkpoint that was given away holds, and no leaf
 // is there twice although all that was unknown was tried again. After every
-// third kill this process opens the log itself and closes it; the other kills
-// are found by the next process that appends.
+// third kill this process cuts off a byte of what was acknowledged, which is
+// noticed, puts it back, opens the log itself and closes it; the other kills are
+// found by the next process that appends.
 func TestKilledAtRandomInstants(t *testing.T) {
 	want := 500 // kills after something was acknowledged
 	if testing.Short() {
@@ -201,6 +233,7 @@ func TestKilledAtRandomInstants(t *testing.T) {
 		if round%3 != 0 {
 			continue
 		}
+		k.cut(t, rng)
 		l := open(t, k.dir, killOptions())
 		k.check(t, l.Reader(), k.fresh)
 		require.NoError(t, l.Close())

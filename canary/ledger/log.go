@@ -147,7 +147,8 @@ type state struct {
 // creates the folder if only that is missing. One log at a time has a folder
 // open: a second one gets [ErrLocked]. A ledger of another version, origin or
 // key is refused, and so is one that is not what was written, with a [*Damage].
-// What a killed process left unfinished is cut off.
+// Its leaves are left as they are then. What a killed process left unfinished is
+// cut off.
 func Open(dir string, o Options) (*Log, error) {
 	if err := o.check(); err != nil {
 		return nil, err

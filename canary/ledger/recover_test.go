@@ -64,7 +64,7 @@ func unsigned(t testing.TB, mark int64, n int) (s stopped) {
 
 // framesOf returns the offsets behind the header of a file of leaves and behind
 // each of its frames, and the numbers of leaves up to there. What follows is
-// zeros.
+// torn or zeros.
 func framesOf(t testing.TB, data []byte) (ends, leaves []int64) {
 	t.Helper()
 	at, n := int64(bytes.Index(data, []byte("\n\n"))+2), int64(0)
@@ -72,10 +72,12 @@ func framesOf(t testing.TB, data []byte) (ends, leaves []int64) {
 		ends, leaves = append(ends, at), append(leaves, n)
 		h := data[at:]
 		if len(h) < 28 || binary.LittleEndian.Uint16(h[2:]) == 0 {
-			require.Empty(t, bytes.TrimRight(h, "\x00"))
 			return ends, leaves
 		}
 		at += 28 + int64(binary.LittleEndian.Uint32(h[4:]))
+		if at > int64(len(data)) {
+			return ends, leaves
+		}
 		n += int64(binary.LittleEndian.Uint32(h[16:]))
 	}
 }
@@ -109,20 +111,18 @@ func TestTornAnywhere(t *testing.T) {
 		if in := n - s.ends[k]; in > 30 && in%61 != 0 {
 			continue // within a body all bytes are alike
 		}
-		for _, zeros := range []int{0, 1, 5000} {
+		for _, zeros := range []int{0, 5000} {
 			data := append(slices.Clone(s.data[:n]), make([]byte, zeros)...)
 			work := s.with(t, "leaves", data)
 			require.NoError(t, os.WriteFile(filepath.Join(work, "acknowledged"), s.acks[k], 0o600))
-			if zeros > 0 {
-				k = s.frame(int64(len(bytes.TrimRight(data, "\x00")))) // zeros may be what was cut off
-				for k+1 < len(s.ends) && bytes.HasPrefix(data, s.data[:min(s.ends[k+1], int64(len(data)))]) && s.ends[k+1] <= int64(len(data)) {
-					k++
-				}
+			// What was cut off may have been zeros.
+			for k+1 < len(s.ends) && s.ends[k+1] <= int64(len(data)) && bytes.Equal(data[:s.ends[k+1]], s.data[:s.ends[k+1]]) {
+				k++
 			}
 			report, err := ledger.Verify(work, public)
 			require.NoError(t, err, "cut after %d bytes", n)
 			require.Equal(t, s.leaves[k], report.Leaves)
-			require.Equal(t, int64(len(bytes.TrimRight(data[min(s.ends[k], int64(len(data))):], "\x00"))), report.Torn)
+			require.Len(t, bytes.TrimRight(data[s.ends[k]:], "\x00"), int(report.Torn))
 			l, err := ledger.Open(work, ledger.Small(options(1), 16, 1000))
 			require.NoError(t, err, "cut after %d bytes", n)
 			require.Equal(t, s.leaves[k], l.Reader().Size())
