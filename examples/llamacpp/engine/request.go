@@ -56,9 +56,8 @@ type Sampling struct {
 	// answers, whatever else the engine does.
 	Seed uint64
 	// Grammar in llama.cpp's GBNF, whose rule root the answer is to match. A
-	// token that is drawn without it and matches stands; otherwise it is drawn
-	// again among those that match, which for a Gumbel mark is the same as among
-	// these alone. "" is none.
+	// token that does not match is drawn again without it, which for a Gumbel
+	// mark is the same as to draw among those that match. "" is none.
 	Grammar string
 }
 

@@ -1,0 +1,161 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/dyetrace/dyetrace/examples/llamacpp/engine"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestFortyRequestsOverEightSequences(t *testing.T) {
+	e := real(t)
+	requests := make([]engine.Request, 40)
+	for i := range requests {
+		requests[i] = engine.Request{
+			Prompt: plainText(t, e, fmt.Sprintf("Item %d of the list is", i)), Max: 4 + i%5, LogProbs: -1, Speculate: i%3 == 0,
+			Sampling: engine.Sampling{Temperature: 1, Seed: uint64(i), Bias: endBias(e)},
+		}
+	}
+	before := e.Stats()
+	for i, a := range together(t, e, requests) {
+		assert.Len(t, a.tokens[0], requests[i].Max, "request %d", i)
+		assert.Equal(t, []engine.Finish{{Reason: "length", Tokens: requests[i].Max}}, a.finishes)
+	}
+	after := e.Stats()
+	assert.EqualValues(t, 40, after.Requests-before.Requests)
+	assert.Zero(t, after.Running)
+	assert.Zero(t, after.Waiting)
+	assert.Less(t, after.Steps-before.Steps, after.Generated-before.Generated, "steps are shared")
+}
+
+// endless is a request that goes on for long.
+func endless(t testing.TB, e *engine.Engine) engine.Request {
+	return engine.Request{
+		Prompt: asked(t, e, questions[0]), Max: 100000, LogProbs: -1,
+		Sampling: engine.Sampling{Temperature: 1, Bias: endBias(e)},
+	}
+}
+
+func idle(t testing.TB, e *engine.Engine) {
+	t.Helper()
+	require.Eventually(t, func() bool { s := e.Stats(); return s.Running == 0 && s.Waiting == 0 }, 10*time.Second, 5*time.Millisecond)
+}
+
+func TestCancelFreesSequences(t *testing.T) {
+	e := opened(t, engine.Config{Sequences: 2, Context: 512, Queue: 2})
+	ctx, cancel := context.WithCancelCause(t.Context())
+	gone := errors.New("hung up")
+	var wg sync.WaitGroup
+	var seen atomic.Int64
+	for range 2 {
+		wg.Go(func() {
+			_, err := e.Generate(ctx, endless(t, e), func(engine.Token) error { seen.Add(1); return nil })
+			assert.ErrorIs(t, err, gone)
+		})
+	}
+	require.Eventually(t, func() bool { return seen.Load() > 4 }, 10*time.Second, time.Millisecond)
+	assert.Equal(t, 2, e.Stats().Running)
+	for range 2 { // these wait, and go while they do
+		wg.Go(func() {
+			_, err := e.Generate(ctx, endless(t, e), func(engine.Token) error { return nil })
+			assert.ErrorIs(t, err, gone)
+		})
+	}
+	require.Eventually(t, func() bool { return e.Stats().Waiting == 2 }, 10*time.Second, time.Millisecond)
+	_, err := generate(e, endless(t, e))
+	assert.ErrorIs(t, err, engine.ErrBusy)
+	cancel(gone)
+	wg.Wait()
+	idle(t, e)
+	assert.Len(t, mustGenerate(t, e, engine.Request{Prompt: asked(t, e, questions[0]), Max: 3, LogProbs: -1}).tokens[0], 3)
+}
+
+func TestErrorOfEmitEndsTheRequest(t *testing.T) {
+	e := real(t)
+	broken := errors.New("the pipe broke")
+	n := 0
+	_, err := e.Generate(t.Context(), endless(t, e), func(engine.Token) error {
+		if n++; n == 3 {
+			return broken
+		}
+		return nil
+	})
+	assert.ErrorIs(t, err, broken)
+	assert.Equal(t, 3, n)
+	idle(t, e)
+}
+
+func TestStopEndsOneChoice(t *testing.T) {
+	e := real(t)
+	r := engine.Request{Prompt: asked(t, e, questions[4]), Max: 12, N: 3, LogProbs: -1, Sampling: engine.Sampling{Temperature: 1, Seed: 4, Bias: endBias(e)}}
+	count := map[int]int{}
+	finishes, err := e.Generate(t.Context(), r, func(x engine.Token) error {
+		if count[x.Choice]++; x.Choice == 1 && count[1] == 5 {
+			return fmt.Errorf("stop string: %w", engine.ErrStop)
+		}
+		return nil
+	})
+	require.NoError(t, err)
+	assert.Equal(t, []engine.Finish{{Reason: "length", Tokens: 12}, {Reason: "stop", Tokens: 5}, {Reason: "length", Tokens: 12}}, finishes)
+	idle(t, e)
+}
+
+func TestChoicesShareThePrompt(t *testing.T) {
+	e := opened(t, engine.Config{Sequences: 4, Context: 256})
+	prompt := asked(t, e, questions[7])
+	w := testMark(t, 11)
+	a := mustGenerate(t, e, engine.Request{Prompt: prompt, Max: 25, N: 4, Mark: w, LogProbs: 1, Sampling: engine.Sampling{Temperature: 1, Seed: 3}})
+	assert.EqualValues(t, len(prompt), e.Stats().Prompt, "the prompt is read once")
+	for i := range a.tokens {
+		for j := range i {
+			assert.NotEqual(t, a.tokens[i], a.tokens[j], "choices %d and %d", i, j)
+		}
+	}
+	greedy := mustGenerate(t, e, engine.Request{Prompt: prompt, Max: 25, N: 3, LogProbs: -1})
+	assert.Equal(t, greedy.tokens[0], greedy.tokens[1])
+	assert.Equal(t, greedy.tokens[0], greedy.tokens[2])
+}
+
+func TestEndsOfAnswers(t *testing.T) {
+	e := opened(t, engine.Config{Sequences: 1, Context: 64})
+	full := mustGenerate(t, e, endless(t, e))
+	assert.Equal(t, "length", full.finishes[0].Reason)
+	assert.Equal(t, 64-len(asked(t, e, questions[0])), len(full.tokens[0]), "the context is full")
+	spec := endless(t, e)
+	spec.Speculate = true
+	assert.Equal(t, full.tokens, mustGenerate(t, e, spec).tokens, "with drafts, too")
+
+	stop := mustGenerate(t, e, engine.Request{Prompt: asked(t, e, "Answer with the word yes, nothing else."), Max: 20, LogProbs: -1})
+	assert.Equal(t, "stop", stop.finishes[0].Reason, "%q", stop.text(0))
+	assert.Less(t, len(stop.tokens[0]), 20)
+}
+
+func TestClose(t *testing.T) {
+	if absent != "" {
+		t.Skip(absent)
+	}
+	e, err := engine.Open(engine.Config{Library: library, Model: model, Sequences: 1, Context: 128})
+	require.NoError(t, err)
+	started := make(chan struct{})
+	var once sync.Once
+	done := make(chan error, 1)
+	r := endless(t, e)
+	r.Max = 20
+	go func() {
+		_, err := e.Generate(context.Background(), r, func(engine.Token) error { once.Do(func() { close(started) }); return nil })
+		done <- err
+	}()
+	<-started
+	require.NoError(t, e.Close())
+	require.NoError(t, <-done, "what runs ends first")
+	require.NoError(t, e.Close(), "again")
+	_, err = generate(e, r)
+	assert.ErrorIs(t, err, engine.ErrClosed)
+}
