@@ -136,7 +136,7 @@ func (a *app) note(format string, args ...any) {
 // report tells what went wrong and returns the exit code.
 func (a *app) report(ctx context.Context, cmd *cobra.Command, err error) int {
 	code := exitCode(ctx, err)
-	if err == nil || errors.Is(err, errFound) {
+	if err == nil || errors.Is(err, errFound) || errors.Is(err, errShown) {
 		return code
 	}
 	if a.json {

@@ -157,7 +157,9 @@ func TestDetectAgreesWithTheLibrary(t *testing.T) {
 	ids, err := s.mark.Detect(watermark.Text{Tokens: s.ids[0]})
 	require.NoError(t, err)
 	for name, args := range map[string][]string{"list": {"-f", "tokens", "one.jsonl"}, "decimal": {"--ids", "one.txt"}, "parquet": {"-f", "ids", "one.parquet"}} {
-		s.file(t, "one.jsonl", func(b *bytes.Buffer) { fmt.Fprintf(b, `{"tokens":%s}`, strings.ReplaceAll(fmt.Sprint(s.ids[0]), " ", ",")) })
+		s.file(t, "one.jsonl", func(b *bytes.Buffer) {
+			fmt.Fprintf(b, `{"tokens":%s}`, strings.ReplaceAll(fmt.Sprint(s.ids[0]), " ", ","))
+		})
 		s.file(t, "one.txt", func(b *bytes.Buffer) { b.WriteString(strings.Trim(fmt.Sprint(s.ids[0]), "[]")) })
 		s.file(t, "one.parquet", func(b *bytes.Buffer) { require.NoError(t, parquet.Write(b, rows[:1])) })
 		o := dyetrace(t, s.dir, append([]string{"detect", "--json", "-m", "lab"}, args...)...)

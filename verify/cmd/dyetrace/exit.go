@@ -25,6 +25,9 @@ const (
 // errFound is what a command returns that has found, and printed, something.
 var errFound = errors.New("found")
 
+// errShown is what a command returns whose result says already what does not hold.
+var errShown = invalid(errors.New("evidence is not valid"))
+
 // A usageError is a command line that makes no sense.
 type usageError struct{ error }
 
@@ -52,7 +55,7 @@ func exitCode(ctx context.Context, err error) int {
 		return exitFound
 	case errors.As(err, new(invalidError)):
 		return exitInvalid
-	case errors.Is(err, context.Canceled) && errors.As(context.Cause(ctx), &s):
+	case errors.As(context.Cause(ctx), &s) && (errors.Is(err, context.Canceled) || errors.Is(err, s)):
 		return 128 + int(s.Signal)
 	}
 	return exitUsage

@@ -24,5 +24,10 @@ func main() {
 var commands = []func(*app) *cobra.Command{
 	newKeyCommand,
 	newDetectCommand,
+	newPlanCommand,
+	newCollectCommand,
+	newSealCommand,
+	newJudgeCommand,
+	newBundleCommand,
 	newManCommand,
 }

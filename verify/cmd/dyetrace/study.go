@@ -12,6 +12,7 @@ import (
 	"github.com/dyetrace/dyetrace/canary"
 	"github.com/dyetrace/dyetrace/verify"
 	"github.com/dyetrace/dyetrace/verify/collect"
+	"github.com/dyetrace/dyetrace/verify/internal/canon"
 	"github.com/dyetrace/dyetrace/verify/tokenizer"
 )
 
@@ -139,6 +140,23 @@ func (s study) seal(t *collect.Transcript, folder ...string) (collect.Seal, erro
 		return collect.Seal{}, invalid(fmt.Errorf("%s: %w", path, err))
 	}
 	return seal, nil
+}
+
+// report reads what judge wrote.
+func (s study) report() (*verify.Report, error) {
+	data, err := readFile("report", s.path(reportJSON))
+	if err != nil {
+		return nil, fmt.Errorf("%w (dyetrace judge %v makes it)", err, s)
+	}
+	var r verify.Report
+	line, whole := bytes.CutSuffix(data, []byte("\n"))
+	if !whole {
+		return nil, invalid(fmt.Errorf("%s does not end with a newline: cut off", s.path(reportJSON)))
+	}
+	if err := canon.Decode(line, &r); err != nil {
+		return nil, invalid(fmt.Errorf("%s: %w", s.path(reportJSON), err))
+	}
+	return &r, nil
 }
 
 // tokenizer reads the tokenizer of the plan, and the bytes that define it.
