@@ -336,18 +336,7 @@ func (b *Bundle) Report() (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	var r Report
-	line, ok := bytes.CutSuffix(data, []byte("\n"))
-	if !ok {
-		return nil, errors.New("verify: report does not end with a newline: cut off")
-	}
-	if err := canon.Decode(line, &r); err != nil {
-		return nil, fmt.Errorf("verify: report: %w", err)
-	}
-	if r.Schema != reportSchema {
-		return nil, fmt.Errorf("verify: report has schema %q, want %q", r.Schema, reportSchema)
-	}
-	return &r, nil
+	return ParseReport(data)
 }
 
 // Objections returns the objections, the oldest first.

@@ -219,3 +219,22 @@ func TestPartsOfBundle(t *testing.T) {
 	_, err = new(verify.Bundle).Transcript()
 	assert.ErrorContains(t, err, "verify: bundle has no transcript")
 }
+
+// A report that was written is read back, and nothing else is.
+func TestParseReport(t *testing.T) {
+	var w bytes.Buffer
+	require.NoError(t, smallCase(t).report.WriteJSON(&w))
+	r, err := verify.ParseReport(w.Bytes())
+	require.NoError(t, err)
+	var again bytes.Buffer
+	require.NoError(t, r.WriteJSON(&again))
+	assert.Equal(t, w.String(), again.String())
+	for want, data := range map[string][]byte{
+		"cut off":     w.Bytes()[:w.Len()-1],
+		"want \"dyet": bytes.Replace(w.Bytes(), []byte("report/1"), []byte("report/2"), 1),
+		"report: ":    append([]byte(" "), w.Bytes()...),
+	} {
+		_, err := verify.ParseReport(data)
+		assert.ErrorContains(t, err, want)
+	}
+}

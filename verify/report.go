@@ -1,6 +1,8 @@
 package verify
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"io"
 
@@ -108,4 +110,21 @@ func (r *Report) WriteJSON(w io.Writer) error {
 	}
 	_, err = w.Write(append(data, '\n'))
 	return err
+}
+
+// ParseReport reads what WriteJSON wrote and refuses everything else. It says nothing of
+// whether the report is right.
+func ParseReport(data []byte) (*Report, error) {
+	var r Report
+	line, ok := bytes.CutSuffix(data, []byte("\n"))
+	if !ok {
+		return nil, errors.New("verify: report does not end with a newline: cut off")
+	}
+	if err := canon.Decode(line, &r); err != nil {
+		return nil, fmt.Errorf("verify: report: %w", err)
+	}
+	if r.Schema != reportSchema {
+		return nil, fmt.Errorf("verify: report has schema %q, want %q", r.Schema, reportSchema)
+	}
+	return &r, nil
 }

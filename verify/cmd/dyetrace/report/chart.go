@@ -19,7 +19,7 @@ const (
 	narrowWidth, narrowHeight = 350, 270
 	halfHeight                = 250
 
-	letters = 11 // size of texts
+	letters = 12 // size of texts
 )
 
 // A chart is a plot in the making.
@@ -61,7 +61,7 @@ func lettering(color string) text.Style {
 // evenTicks marks an axis at some six round numbers.
 func evenTicks(lo, hi float64) []plot.Tick {
 	step := math.Pow(10, math.Floor(math.Log10((hi-lo)/3)))
-	for _, k := range []float64{5, 2.5, 2} {
+	for _, k := range []float64{5, 2} {
 		if (hi-lo)/(step*k) >= 3 {
 			step *= k
 			break

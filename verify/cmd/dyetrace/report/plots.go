@@ -19,12 +19,11 @@ import (
 
 // A picture is a plot with what says the same in words and figures.
 type picture struct {
-	Title    string
+	Title    string // empty where a heading says it
 	Pictures []template.HTML
 	Legend   []legend
 	Caption  string
 	Data     *grid // the figures of the plot, nil if a table is elsewhere
-	Half     bool  // one of two side by side
 }
 
 // A legend says what a line is.
@@ -124,7 +123,7 @@ func (s *Source) evidencePicture() *picture {
 	}
 	title := "Evidence as scores accumulate"
 	desc := fmt.Sprintf("Lines of minus log10 p against the number of scores, for %s. The level to reject at first is %s.", listed(names), figure(level, 2))
-	pic := &picture{Title: title, Legend: legends(names), Data: data}
+	pic := &picture{Legend: legends(names), Data: data}
 	pic.Pictures = twice("evidence", title, desc, func(width, height float64) *chart {
 		c := newChart("scores that count, in their order", "decades against chance (−log10 p)", 0, float64(most), 0, top*1.06)
 		c.line(plotter.XYs{{X: 0, Y: level}, {X: float64(most), Y: level}}, stroke{"ink", []vg.Length{3, 3}}, 1)
@@ -232,7 +231,7 @@ func decoyPicture(id string, x subject) picture {
 	title := "Decoy keys and this key: " + x.name()
 	desc := fmt.Sprintf("Histogram of %s decoy keys, spread %s times as wide as the null law. This key lies %s standard deviations above the mean; %s decoy keys lie as high.",
 		grouped(len(x.d.Decoys)), figure(x.f.Decoys.Dispersion, 3), figure(z, 2), grouped(above))
-	p := picture{Title: title, Half: true, Pictures: []template.HTML{c.draw(narrowWidth, halfHeight, "half", id, title, desc)}}
+	p := picture{Title: "Where this key lies", Pictures: []template.HTML{c.draw(narrowWidth, halfHeight, "half", id, title, desc)}}
 	p.Caption = fmt.Sprintf("%s of %s decoy keys lie as high as this key. Dashed: the normal curve.", grouped(above), grouped(len(x.d.Decoys)))
 	if beyond > 0 {
 		p.Caption += fmt.Sprintf(" %s lie outside.", count(beyond, "decoy key"))
@@ -290,7 +289,7 @@ func qqPicture(id string, x subject) picture {
 	title := "Decoy keys against the null law: " + x.name()
 	desc := fmt.Sprintf("Quantiles of %s decoy keys against those expected by the null law, with a band that holds 99 %% of each. %s of %s drawn points lie outside of it.",
 		grouped(n), grouped(outside), grouped(len(points)))
-	p := picture{Title: title, Half: true, Pictures: []template.HTML{c.draw(narrowWidth, halfHeight, "half", id, title, desc)}}
+	p := picture{Title: "Decoys against the null law", Pictures: []template.HTML{c.draw(narrowWidth, halfHeight, "half", id, title, desc)}}
 	p.Caption = "On the dashed line decoys do what the null law says. Shaded: where 99 % of each point should be."
 	if x.d.DecoyLogP == nil {
 		p.Caption += " The law drawn is the normal one, a guide."
@@ -329,7 +328,7 @@ func cellsPicture(id string, x subject) picture {
 	}
 	title := "What each cell adds: " + x.name()
 	desc := fmt.Sprintf("%s cells in the order of what they add to the sum, from %s to %s; %s add to it.", grouped(len(gains)), figure(gains[0], 2), figure(gains[len(gains)-1], 2), grouped(good))
-	p := picture{Title: title, Caption: "Every cell is one decision of the key. Bars above the line lean to what the key decided, bars below away from it."}
+	p := picture{Title: "What each cell adds", Caption: "Every cell is one decision of the key. Bars above the line lean to what the key decided, bars below away from it."}
 	p.Pictures = twice(id, title, desc, func(width, height float64) *chart {
 		c := newChart("cells, sorted", "gain", 0, float64(len(gains)), bottom*1.08, top*1.08)
 		for i, g := range gains {
@@ -396,7 +395,7 @@ func (s *Source) powerPicture() *picture {
 	}
 	title := "What this study could have found"
 	desc := fmt.Sprintf("Chance to reject against the size of the effect, for %s; dots mark the observed effects.", listed(names))
-	pic := &picture{Title: title, Legend: legends(names), Data: data}
+	pic := &picture{Legend: legends(names), Data: data}
 	pic.Pictures = twice("power", title, desc, func(width, height float64) *chart {
 		c := newChart("effect: standard deviations a score (logarithmic)", "chance to reject, per cent", lo, hi, 0, 106)
 		c.X.Scale, c.X.Tick.Marker = plot.LogScale{}, plot.TickerFunc(logTicks)

@@ -2,7 +2,6 @@ package report
 
 import (
 	"cmp"
-	"html/template"
 	"math"
 	"slices"
 	"strings"
@@ -17,19 +16,22 @@ import (
 type sample struct {
 	Title    string
 	Question string
-	Parts    []span
+	Parts    []part
 	Scored   int
 	Strong   int
 	Cut      bool
 }
 
-// A span is a piece of a text.
-type span struct {
-	Class string // "", n1, n2, n3
-	Word  string // what the class says, for those who do not see it
-	Note  string
-	Text  template.HTML
+// A part is a piece of a text: a wording that a key decided, or what is between.
+type part struct {
+	Cell, Planted bool // a wording; the one that the key decided
+	Note          string
+	Spans         []span
 }
+
+// A span is a piece of a part whose tokens say as much: class n1 counts, n2 is unusual,
+// n3 very.
+type span struct{ Class, Text string }
 
 const (
 	mostBytes    = 1400 // of a sample
@@ -137,6 +139,7 @@ func (s *Source) sample(at place, m marks) (sample, bool) {
 		out.Scored++
 		out.Strong += b2i(n == 3)
 	}
+	unspace(text, class)
 	planted := s.planted(at, text)
 	end := len(text)
 	if end > mostBytes {
@@ -145,15 +148,28 @@ func (s *Source) sample(at place, m marks) (sample, bool) {
 		}
 	}
 	for b := 0; b < end; {
-		next := b + 1
-		o := planted[b]
+		next, o := b+1, planted[b]
 		for next < end && (!utf8.RuneStart(text[next]) || class[next] == class[b] && planted[next] == o) {
 			next++
 		}
-		out.Parts = append(out.Parts, spanOf(text[b:next], class[b], o))
+		if n := len(out.Parts); n == 0 || b > 0 && planted[b-1] != o {
+			out.Parts = append(out.Parts, partOf(o))
+		}
+		last := &out.Parts[len(out.Parts)-1]
+		last.Spans = append(last.Spans, span{[...]string{"", "n1", "n2", "n3"}[class[b]], clean(text[b:next], true)})
 		b = next
 	}
 	return out, out.Scored > 0
+}
+
+// unspace takes the space before a token out of what is marked, unless the one before it
+// is marked alike.
+func unspace(text string, class []int) {
+	for b := range text {
+		if (text[b] == ' ' || text[b] == '\n') && (b == 0 || class[b] != class[b-1]) {
+			class[b] = 0
+		}
+	}
 }
 
 // level returns how much a token says: 1 counts, 2 is unusual, 3 very.
@@ -173,26 +189,15 @@ type agreed struct {
 	yes  bool
 }
 
-func spanOf(text string, class int, o *agreed) span {
-	out := span{Text: template.HTML(template.HTMLEscapeString(clean(text, true)))} // #nosec: escaped here
-	switch class {
-	case 1:
-		out.Class = "n1"
-	case 2:
-		out.Class, out.Word = "n2", "fits"
-	case 3:
-		out.Class, out.Word = "n3", "fits well"
+// partOf begins a part.
+func partOf(o *agreed) part {
+	switch {
+	case o == nil:
+		return part{}
+	case o.yes:
+		return part{Cell: true, Planted: true, Note: "wording of " + name(o.unit) + ", as the key decided"}
 	}
-	if o != nil {
-		out.Class += " cell"
-		out.Note, out.Word = "wording of "+name(o.unit)+", not the one that the key decided", "another wording"
-		if o.yes {
-			out.Class += " yes"
-			out.Note, out.Word = "wording of "+name(o.unit)+", as the key decided", "the key’s wording"
-		}
-	}
-	out.Class = strings.TrimSpace(out.Class)
-	return out
+	return part{Cell: true, Note: "wording of " + name(o.unit) + ", not as the key decided"}
 }
 
 // planted returns the wordings in an answer that canaries are looked for in, by byte.

@@ -25,7 +25,7 @@ type verdict struct {
 type banner struct{ Kind, Title, Text string }
 
 // A result is a finding in a sentence.
-type result struct{ Kind, Word, Name, Text string }
+type result struct{ Kind, Word, Name, By, Text string }
 
 // joint reports whether a finding is a product or pool of several keys.
 func joint(f *verify.Finding) bool { return f.Mark == "" }
@@ -50,7 +50,7 @@ func (s *Source) verdict() verdict {
 	switch {
 	case len(rejected) > 0:
 		v.Kind, v.Word = "found", "Found"
-		v.Headline = capital(suspect) + " shows use of outputs made under " + under(rejected) + "."
+		v.Headline = suspect + " shows use of outputs made under " + under(rejected) + "."
 		v.Odds = s.oddsOf(rejected)
 		v.Not = "It does not show who took the outputs, when, by which route, whether that was authorised or how much was gained by it, nor that the answers came from the suspect."
 		if r.Warning != "" {
@@ -70,7 +70,13 @@ func (s *Source) verdict() verdict {
 	return v
 }
 
-func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
+// capital makes the first letter large, where it is one of English.
+func capital(s string) string {
+	if s != "" && s[0] >= 'a' && s[0] <= 'z' {
+		return strings.ToUpper(s[:1]) + s[1:]
+	}
+	return s
+}
 
 // under names the keys of findings that were rejected.
 func under(rejected []*verify.Finding) string {
@@ -102,7 +108,7 @@ func (s *Source) oddsOf(rejected []*verify.Finding) string {
 	} else if last.Adjusted > first.Adjusted {
 		text += fmt.Sprintf(", and as the weakest %s", oneIn(last.Adjusted))
 	}
-	return text + fmt.Sprintf(": with all %s counted that could have found something.", count(s.Report.Family, "test"))
+	return text + fmt.Sprintf(", counting all %s that could have found something.", count(s.Report.Family, "test"))
 }
 
 // detectable says what a study that found nothing could have found.
@@ -160,33 +166,25 @@ func sentences(list []string) string {
 	var out []string
 	for _, s := range list {
 		if s = name(s); s != "" {
-			out = append(out, capitalWord(s)+".")
+			out = append(out, capital(s)+".")
 		}
 	}
 	return strings.Join(out, " ")
-}
-
-// capitalWord makes the first letter large, where it is one of English.
-func capitalWord(s string) string {
-	if s[0] >= 'a' && s[0] <= 'z' {
-		return capital(s)
-	}
-	return s
 }
 
 // tested says what was done.
 func (s *Source) tested() []string {
 	r := s.Report
 	var out []string
-	picked := "of which a public nonce picked them"
+	picked := "picked by a public nonce"
 	if r.Nonce.IsZero() {
-		picked = "which the key holder chose"
+		picked = "chosen by the key holder"
 	}
 	if f := r.Frame; !f.IsZero() {
-		out = append(out, fmt.Sprintf("The suspect was asked %s of a frame of %s, %s. It gave %s.", count(f.Ask, "prompt"), grouped(f.Size), picked, outcomes(r)))
+		out = append(out, fmt.Sprintf("The suspect was asked %s, %s from a frame of %s. It gave %s.", count(f.Ask, "prompt"), picked, grouped(f.Size), outcomes(r)))
 	}
 	if f := r.Reading.Frame; !f.IsZero() {
-		out = append(out, fmt.Sprintf("It read %s of a frame of %s, %s, and said at each position what it would write there.", count(f.Ask, "marked text"), grouped(f.Size), picked))
+		out = append(out, fmt.Sprintf("It read %s, %s from a frame of %s, and said at each position what it would write there.", count(f.Ask, "marked text"), picked, grouped(f.Size)))
 	}
 	if f := r.Twins.Frame; !f.IsZero() {
 		out = append(out, fmt.Sprintf("It said how likely it finds %s of texts of which the key planted one each.", count(f.Ask, "candidate")))
@@ -242,7 +240,10 @@ func (s *Source) results() []result {
 
 func (s *Source) result(x subject) result {
 	f := x.f
-	out := result{Name: x.name()}
+	out := result{Name: short(name(f.Key), 60), By: fmt.Sprintf("by %s (%s)", looksAt(f.Test), short(name(f.Test), 60))}
+	if looksAt(f.Test) == "" {
+		out.By = "by " + short(name(f.Test), 60)
+	}
 	switch {
 	case len(f.Void) > 0:
 		out.Kind, out.Word = "void", "void"
