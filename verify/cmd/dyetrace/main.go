@@ -28,6 +28,8 @@ var commands = []func(*app) *cobra.Command{
 	newCollectCommand,
 	newSealCommand,
 	newJudgeCommand,
+	newReportCommand,
 	newBundleCommand,
+	newLedgerCommand,
 	newManCommand,
 }
