@@ -83,6 +83,7 @@ answers: with an error rate that a hostile reader can check.
 	for _, command := range commands {
 		root.AddCommand(command(a))
 	}
+	addCompletions(root)
 	return root
 }
 

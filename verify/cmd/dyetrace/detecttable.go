@@ -121,11 +121,13 @@ func (t *detectTable) writeColoured(w io.Writer, f textFinding) {
 
 // summary prints what was found over all texts.
 func (t *detectTable) summary(w io.Writer, r detectResult) {
-	w.Write(t.first.Bytes())
-	if t.rows > 0 && (t.all || t.first.Len() > 0) {
+	if t.rows > 1 { // one text has no row: the sum says it all
+		w.Write(t.first.Bytes())
+	}
+	if t.all || t.rows > 1 && t.first.Len() > 0 {
 		fmt.Fprintln(w)
 	}
-	fmt.Fprintf(w, "%s of %s, %s in %.2g s: %s on %d\n\n", plural(r.Tokens, "token"), plural(int64(r.Texts), "text"), "read", r.Seconds, rate(r.Rate), r.Cores)
+	fmt.Fprintf(w, "%s in %s, read in %.2g s: %s on %s\n\n", plural(r.Tokens, "token"), plural(int64(r.Texts), "text"), r.Seconds, rate(r.Rate), plural(int64(r.Cores), "core"))
 	wide := len("mark")
 	for _, m := range r.Marks {
 		wide = max(wide, utf8.RuneCountInString(printable(m.Name)))

@@ -150,7 +150,11 @@ A configuration without a key gets one; key show --reveal prints it for the engi
 					}
 				}
 			})
-			a.next("dyetrace detect --mark %s --tokenizer tokenizer.json TEXT", shellWord(strings.TrimSuffix(args[0], specEnd)))
+			if folder := filepath.Dir(made[0].stem); baseName(folder) == keysFolder {
+				a.next("dyetrace plan %v --suspect NAME --prompts prompts.txt --tokenizer tokenizer.json", study{filepath.Dir(folder)})
+			} else {
+				a.next("dyetrace detect --mark %s --tokenizer tokenizer.json TEXT", shellWord(stemOf(args[0])))
+			}
 			return err
 		},
 	}
