@@ -19,7 +19,7 @@ type chat struct {
 }
 
 func newChat(source, begin, end string) (*chat, error) {
-	t, err := jinja.Compile(source)
+	t, err := jinja.Compile(withDumps(source))
 	if err != nil {
 		return nil, fmt.Errorf("chat template: %w", err)
 	}
@@ -46,6 +46,7 @@ func (c *chat) render(messages []map[string]any, tools []any) (string, error) {
 		"add_generation_prompt": jinja.NewBool(true),
 		"bos_token":             jinja.NewString(c.begin),
 		"eos_token":             jinja.NewString(c.end),
+		dumpsName:               jinja.NewCallable(dumpsName, dumps),
 	}
 	text, err := c.execute(data)
 	if err != nil || len(tools) == 0 {

@@ -59,7 +59,8 @@ type Engine struct {
 	info       Info
 	model      llama.Model
 	vocabulary *vocabulary
-	chat       *chat // nil where the model has no template
+	chat       *chat // nil where the model has no template that can be used
+	noChat     error // why
 	plain      Mark  // whose sessions are off: ordinary sampling
 	drafter    *drafter
 	counters   counters
@@ -201,11 +202,12 @@ func (e *Engine) describe() error {
 		Template: template, Library: Version,
 	}
 	if template == "" {
+		e.noChat = errors.New("there is none")
 		return nil
 	}
-	var err error
-	e.chat, err = newChat(template, e.vocabulary.marker(llama.VocabBOS(e.vocabulary.handle)), e.vocabulary.marker(llama.VocabEOS(e.vocabulary.handle)))
-	return err
+	h := e.vocabulary.handle
+	e.chat, e.noChat = newChat(template, e.vocabulary.marker(llama.VocabBOS(h)), e.vocabulary.marker(llama.VocabEOS(h)))
+	return nil
 }
 
 // Info describes the model.

@@ -152,7 +152,7 @@ func (e *Engine) Piece(t watermark.Token) []byte { return e.vocabulary.piece(t) 
 // json.RawMessage the keys keep their order.
 func (e *Engine) Chat(messages []map[string]any, tools []any) (string, error) {
 	if e.chat == nil {
-		return "", fmt.Errorf("%w: the model has no chat template, want a prompt instead of messages", ErrRequest)
+		return "", fmt.Errorf("%w: messages, but no chat template of the model: %w: want a prompt", ErrRequest, e.noChat)
 	}
 	return e.chat.render(messages, tools)
 }
