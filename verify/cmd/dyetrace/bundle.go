@@ -27,14 +27,16 @@ func newBundleCommand(a *app) *cobra.Command {
 
 func newBundleMakeCommand(a *app) *cobra.Command {
 	var from, out string
+	var proofs []string
 	cmd := &cobra.Command{
 		Use:   "make [STUDY]",
 		Short: "Pack a study into one file from which an opponent makes every figure again",
 		Long: `Pack plan, frames, answers, seals, opened keys and report of a study into one file.
 The keys are in it, revealed on purpose: an opponent needs them to recompute. Do not
 hand it out before they may be known.`,
-		Example: "  dyetrace bundle make study/",
-		Args:    atMostStudy,
+		Example: `  dyetrace bundle make study/
+  dyetrace bundle make study/ --ledger-proof commitments.proof.json`,
+		Args: atMostStudy,
 		RunE: func(_ *cobra.Command, args []string) error {
 			s, err := openStudy(args)
 			if err != nil {
@@ -43,11 +45,12 @@ hand it out before they may be known.`,
 			if out == "" {
 				out = s.path(bundleFile)
 			}
-			return a.makeBundle(s, from, out)
+			return a.makeBundle(s, from, out, proofs)
 		},
 	}
 	cmd.Flags().StringVar(&from, "keys", "", "`folder` with the marks, keys and nonces; defaults to STUDY/keys")
 	cmd.Flags().StringVarP(&out, "out", "o", "", "the bundle's `file`; defaults to STUDY/"+bundleFile)
+	cmd.Flags().StringArrayVar(&proofs, "ledger-proof", nil, "`file` of dyetrace ledger prove, which shows when things were committed; may be given again")
 	return cmd
 }
 
@@ -58,9 +61,12 @@ type bundleResult struct {
 	Digest collect.Digest `json:"digest"`
 }
 
-func (a *app) makeBundle(s study, from, out string) error {
+func (a *app) makeBundle(s study, from, out string, proofs []string) error {
 	c, x, err := s.openCase(from)
 	if err != nil {
+		return err
+	}
+	if x.Ledger, err = ledgerParts(proofs); err != nil {
 		return err
 	}
 	report, err := s.report()
@@ -87,6 +93,7 @@ func (a *app) makeBundle(s study, from, out string) error {
 
 func newBundleVerifyCommand(a *app) *cobra.Command {
 	var tok string
+	var verifiers []string
 	cmd := &cobra.Command{
 		Use:   "verify FILE",
 		Short: "Check everything in a bundle, and make its report again",
@@ -98,14 +105,19 @@ Exit codes: 0 everything was checked and nothing failed (whatever the report fou
 		Example: "  dyetrace bundle verify study/bundle.dyetrace",
 		Args:    exactly(1, "the file of a bundle"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.verifyBundle(cmd.Context(), args[0], tok)
+			return a.verifyBundle(cmd.Context(), args[0], tok, verifiers)
 		},
 	}
 	cmd.Flags().StringVar(&tok, "tokenizer", "", "tokenizer.json `file`, for a bundle that holds none")
+	cmd.Flags().StringArrayVarP(&verifiers, "verifier", "v", nil, "public `key` of a ledger of which the bundle holds proofs: the line, or a file with it; may be given again")
 	return cmd
 }
 
-func (a *app) verifyBundle(ctx context.Context, path, tok string) error {
+func (a *app) verifyBundle(ctx context.Context, path, tok string, verifiers []string) error {
+	checkLedger, err := openLedgerChecker(verifiers)
+	if err != nil {
+		return err
+	}
 	b, err := readBundle(path)
 	if err != nil {
 		return err
@@ -115,7 +127,7 @@ func (a *app) verifyBundle(ctx context.Context, path, tok string) error {
 		total = int64(p.Decoys * p.Size())
 	}
 	bar := a.progress("decoys", total)
-	v := b.Verify(ctx, verify.Recompute{Mark: marks.Open, Tokenizer: recomputeTokenizer(tok), Progress: a.caseProgress(bar)})
+	v := b.Verify(ctx, verify.Recompute{Mark: marks.Open, Tokenizer: recomputeTokenizer(tok), Ledger: checkLedger, Progress: a.caseProgress(bar)})
 	bar.Done()
 	if err := ctx.Err(); err != nil {
 		return err

@@ -18,7 +18,7 @@ func newLedgerCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "ledger",
 		GroupID: groupServed,
-		Short:   "Look into a ledger, verify it, prove what is in it",
+		Short:   "Look into a ledger, verify it, prove what is in it, find relayed answers",
 		Long: `A ledger says what was planted in answers, when, and under which commitment. It is a
 folder that a server appends to and signs.
 
@@ -28,7 +28,7 @@ line, or a file with it. Keep it where the ledger is not.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newLedgerShowCommand(a), newLedgerVerifyCommand(a), newLedgerProveCommand(a))
+	cmd.AddCommand(newLedgerShowCommand(a), newLedgerVerifyCommand(a), newLedgerProveCommand(a), newLedgerRelayedCommand(a))
 	return cmd
 }
 

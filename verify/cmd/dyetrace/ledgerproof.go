@@ -150,6 +150,37 @@ var leafKinds = map[string]ledger.Kind{
 	verify.ClaimSeal:     ledger.KindSeal,
 }
 
+// ledgerParts reads proofs for a bundle.
+func ledgerParts(files []string) (parts []verify.LedgerPart, err error) {
+	for _, path := range files {
+		data, err := readFile("proof", path)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := parseProof(data); err != nil {
+			return nil, invalid(fmt.Errorf("%s: %w", path, err))
+		}
+		parts = append(parts, verify.LedgerPart{Name: baseName(path), Data: data})
+	}
+	return parts, nil
+}
+
+// openLedgerChecker is ledgerChecker for the keys that flags say, and nil without any.
+func openLedgerChecker(keys []string) (func(verify.LedgerPart, []verify.Claim) (verify.LedgerProof, error), error) {
+	var all []note.Verifier
+	for _, key := range keys {
+		v, err := (&verifierFlag{key}).open()
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, v)
+	}
+	if all == nil {
+		return nil, nil
+	}
+	return ledgerChecker(all...), nil
+}
+
 // ledgerChecker returns the function with which a bundle's proofs are checked: a
 // part of a ledger is the file of a proof under one of the keys.
 func ledgerChecker(verifiers ...note.Verifier) func(verify.LedgerPart, []verify.Claim) (verify.LedgerProof, error) {
