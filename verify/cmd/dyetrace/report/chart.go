@@ -60,6 +60,9 @@ func lettering(color string) text.Style {
 
 // evenTicks marks an axis at some six round numbers.
 func evenTicks(lo, hi float64) []plot.Tick {
+	if !(hi-lo > 1e-12 && hi-lo < 1e12) {
+		return nil
+	}
 	step := math.Pow(10, math.Floor(math.Log10((hi-lo)/3)))
 	for _, k := range []float64{5, 2} {
 		if (hi-lo)/(step*k) >= 3 {

@@ -47,8 +47,7 @@ type page struct {
 	Cells    []cells
 	Twins    []twins
 	Power    *picture
-	Samples  []sample
-	Shown    string // which findings samples are marked by
+	Samples  *samples
 
 	Calibration *grid
 	Controls    *grid

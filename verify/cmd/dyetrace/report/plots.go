@@ -179,10 +179,7 @@ const binWidth = 0.25
 func decoyPicture(id string, x subject) picture {
 	z := x.d.Z
 	lo, hi := -5.0, 6.0
-	far := z > hi-0.5
-	if z < lo+0.5 {
-		lo = math.Floor(z) - 1
-	}
+	far := z > hi-0.5 || z < lo+0.5
 	bins := make([]int, int((hi-lo)/binWidth))
 	beyond, above, peak := 0, 0, 0
 	for _, y := range x.d.Decoys {
@@ -198,7 +195,7 @@ func decoyPicture(id string, x subject) picture {
 		peak = max(peak, bins[b])
 	}
 	n := float64(len(x.d.Decoys))
-	top := math.Max(float64(peak), n*binWidth*0.4) * 1.25
+	top := math.Max(float64(peak), n*binWidth*0.4) * 1.35
 	c := newChart("standard deviations above what chance gives on average", "decoy keys", lo, hi, 0, top)
 	var bars plotter.XYs
 	bars = append(bars, plotter.XY{X: lo})
@@ -216,10 +213,14 @@ func decoyPicture(id string, x subject) picture {
 	c.line(normal, stroke{"ink", []vg.Length{4, 2}}, 1)
 	text := "this key: " + figure(z, 2)
 	if far {
-		y := top * 0.72
-		c.line(plotter.XYs{{X: hi - 2.2, Y: y}, {X: hi, Y: y}}, stroke{"s2", nil}, 2.5)
-		c.line(plotter.XYs{{X: hi - 0.35, Y: y * 1.035}, {X: hi, Y: y}, {X: hi - 0.35, Y: y * 0.965}}, stroke{"s2", nil}, 2.5)
-		c.say(hi, y, 0, 8, draw.XRight, "s2", text+", off to the right")
+		edge, step, align, side := hi, -1.0, draw.XRight, "right"
+		if z < 0 {
+			edge, step, align, side = lo, 1, draw.XLeft, "left"
+		}
+		y := top * 0.83
+		c.line(plotter.XYs{{X: edge + 2.2*step, Y: y}, {X: edge, Y: y}}, stroke{"s2", nil}, 2.5)
+		c.line(plotter.XYs{{X: edge + 0.35*step, Y: y * 1.03}, {X: edge, Y: y}, {X: edge + 0.35*step, Y: y * 0.97}}, stroke{"s2", nil}, 2.5)
+		c.say(edge, y, 0, 8, align, "s2", text+", off to the "+side)
 	} else {
 		c.line(plotter.XYs{{X: z, Y: 0}, {X: z, Y: top * 0.9}}, stroke{"s2", nil}, 2.5)
 		if align, dx := draw.XLeft, vg.Length(4); z > 1 {
@@ -359,12 +360,16 @@ func (l *powerLine) at(d float64) float64 {
 	return math.Erfc(-z/math.Sqrt2) / 2
 }
 
+// drawn reports whether a number can be on an axis: reports of others' making may have any.
+func drawn(x, lo, hi float64) bool { return x >= lo && x <= hi }
+
 // powerPicture shows what the study could have found, and where it stands.
 func (s *Source) powerPicture() *picture {
 	var lines []*powerLine
 	left := 0
 	for _, x := range s.subjects(func(x subject) bool {
-		return x.f.Power != nil && x.f.Power.Attainable && x.f.Power.Detectable > 0 && x.f.Scored > 0
+		return x.f.Power != nil && x.f.Power.Attainable && x.f.Scored > 0 && !s.broken() &&
+			drawn(x.f.Power.Detectable, 1e-9, 1e6) && drawn(x.f.Power.Power, 1e-9, 1-1e-9) && drawn(x.f.Effect.D, -1e6, 1e6)
 	}) {
 		i := slices.IndexFunc(lines, func(l *powerLine) bool {
 			return l.n == x.f.Scored && l.power.Detectable == x.f.Power.Detectable

@@ -2,6 +2,7 @@ package report
 
 import (
 	"context"
+	"slices"
 
 	"github.com/dyetrace/dyetrace/canary"
 	"github.com/dyetrace/dyetrace/verify"
@@ -65,8 +66,16 @@ func FromBundle(ctx context.Context, b *verify.Bundle, with verify.Recompute) (S
 	return s, nil
 }
 
+// broken reports whether a check of the bundle failed: nothing is drawn of it then.
+func (s *Source) broken() bool {
+	return s.Verification != nil && slices.ContainsFunc(s.Verification.Checks, func(c verify.Check) bool { return c.Result == verify.Failed })
+}
+
 // detail returns what is known of a finding beside the report, or nil.
 func (s *Source) detail(f *verify.Finding) *verify.Detail {
+	if s.broken() {
+		return nil
+	}
 	for i := range s.Details {
 		if d := &s.Details[i]; d.Key == f.Key && d.Test == f.Test {
 			return d

@@ -9,8 +9,18 @@ import (
 
 	"github.com/dyetrace/dyetrace/canary"
 	"github.com/dyetrace/dyetrace/verify"
+	"github.com/dyetrace/dyetrace/verify/collect"
 	"github.com/dyetrace/dyetrace/watermark"
 )
+
+// samples are texts with what counts in them marked.
+type samples struct {
+	List   []sample
+	Well   bool   // the law has scores that fit well
+	Fits   string // how often one fits by chance
+	Cells  bool
+	levels levels
+}
 
 // A sample is a text with what counts in it marked.
 type sample struct {
@@ -18,7 +28,8 @@ type sample struct {
 	Question string
 	Parts    []part
 	Scored   int
-	Strong   int
+	Fit      int // of them, well ones included
+	Well     int
 	Cut      bool
 }
 
@@ -38,11 +49,8 @@ const (
 	mostQuestion = 240
 )
 
-// Levels of a token's score: how probable one as high is under the null law.
-var (
-	strong = math.Log(0.01)
-	some   = math.Log(0.1)
-)
+// levels are the logarithms of how probable scores are that fit, and that fit well.
+type levels struct{ fits, well float64 }
 
 // place names a text: a prompt's answer or a passage.
 type place struct{ prompt, passage int }
@@ -50,59 +58,81 @@ type place struct{ prompt, passage int }
 // marks are what counts in a text, by position.
 type marks map[int]*verify.Scored
 
-// samples returns texts in which the tokens that count are marked: those that show most.
-func (s *Source) samples() []sample {
-	if s.Texts < 1 || s.Transcript == nil {
+// samples returns texts in which the tokens that count are marked: those that show most
+// of what was rejected, or of all tests if nothing was.
+func (s *Source) samples() *samples {
+	if s.Texts < 1 || s.Transcript == nil || s.broken() {
 		return nil
 	}
-	found := make(map[place]marks)
-	excess := make(map[place]float64)
-	add := func(only bool) {
-		for _, d := range s.Details {
-			f := s.Report.Finding(d.Key, d.Test)
-			if f == nil || len(f.Void) > 0 || f.Rejected != only || len(d.Scores) == 0 {
-				continue
-			}
-			for i := range d.Scores {
-				x := &d.Scores[i]
-				if x.LogP == 0 && x.Value <= 0 {
-					continue
-				}
-				at := place{x.Prompt, x.Passage}
-				if found[at] == nil {
-					found[at] = make(marks)
-				}
-				if old := found[at][x.Pos]; old == nil || x.LogP < old.LogP {
-					found[at][x.Pos] = x
-				}
-				excess[at] += -x.LogP - 1
+	for _, rejected := range []bool{true, false} {
+		best := 0.0
+		excess := make(map[place]float64)
+		s.scores(rejected, func(at place, x *verify.Scored) {
+			excess[at] -= x.LogP + 1
+			best = min(best, x.LogP)
+		})
+		if len(excess) > 0 {
+			return s.show(rejected, excess, best)
+		}
+	}
+	return nil
+}
+
+// scores calls f with every score of the findings that were rejected, or were not.
+func (s *Source) scores(rejected bool, f func(place, *verify.Scored)) {
+	for i := range s.Details {
+		d := &s.Details[i]
+		of := s.Report.Finding(d.Key, d.Test)
+		if of == nil || len(of.Void) > 0 || of.Rejected != rejected {
+			continue
+		}
+		for k := range d.Scores {
+			if x := &d.Scores[k]; x.Token != collect.NoToken { // else many tokens, whose law is not that of a score
+				f(place{x.Prompt, x.Passage}, x)
 			}
 		}
 	}
-	if add(true); len(found) == 0 {
-		add(false)
+}
+
+// show marks the texts with the largest excess.
+func (s *Source) show(rejected bool, excess map[place]float64, best float64) *samples {
+	out := &samples{levels: levels{math.Log(0.1), math.Log(0.01)}}
+	out.Well = best <= out.levels.well
+	if best > out.levels.fits { // of a green list: a token is on it or not
+		out.levels.fits = best
 	}
-	order := make([]place, 0, len(found))
-	for at := range found {
+	out.Fits = oneIn(out.levels.fits)
+	order := make([]place, 0, len(excess))
+	for at := range excess {
 		order = append(order, at)
 	}
 	slices.SortFunc(order, func(a, b place) int {
 		return cmp.Or(cmp.Compare(excess[b], excess[a]), cmp.Compare(a.prompt, b.prompt), cmp.Compare(a.passage, b.passage))
 	})
-	var out []sample
+	order = order[:min(len(order), 4*s.Texts)] // some may have no text to show
+	found := make(map[place]marks)
 	for _, at := range order {
-		if len(out) == s.Texts {
-			break
+		found[at] = make(marks)
+	}
+	s.scores(rejected, func(at place, x *verify.Scored) {
+		if m := found[at]; m != nil && (m[x.Pos] == nil || x.LogP < m[x.Pos].LogP) {
+			m[x.Pos] = x
 		}
-		if x, ok := s.sample(at, found[at]); ok {
-			out = append(out, x)
+	})
+	for _, at := range order {
+		if x, ok := s.sample(at, found[at], out.levels); ok && len(out.List) < s.Texts {
+			out.List = append(out.List, x)
+			out.Cells = out.Cells || slices.ContainsFunc(x.Parts, func(p part) bool { return p.Cell })
 		}
+	}
+	if len(out.List) == 0 {
+		return nil
 	}
 	return out
 }
 
 // sample marks one text.
-func (s *Source) sample(at place, m marks) (sample, bool) {
+func (s *Source) sample(at place, m marks, l levels) (sample, bool) {
 	var text string
 	var ends []int
 	var out sample
@@ -132,12 +162,13 @@ func (s *Source) sample(at place, m marks) (sample, bool) {
 				break
 			}
 		}
-		n := level(x)
+		n := l.of(x)
 		for b := begin; b < ends[pos]; b++ {
 			class[b] = n
 		}
 		out.Scored++
-		out.Strong += b2i(n == 3)
+		out.Fit += b2i(n > 1)
+		out.Well += b2i(n == 3)
 	}
 	unspace(text, class)
 	planted := s.planted(at, text)
@@ -172,12 +203,12 @@ func unspace(text string, class []int) {
 	}
 }
 
-// level returns how much a token says: 1 counts, 2 is unusual, 3 very.
-func level(x *verify.Scored) int {
+// of returns how much a token says: 1 counts, 2 fits, 3 fits well.
+func (l levels) of(x *verify.Scored) int {
 	switch {
-	case x.LogP <= strong:
+	case x.LogP <= l.well:
 		return 3
-	case x.LogP <= some:
+	case x.LogP <= l.fits:
 		return 2
 	}
 	return 1

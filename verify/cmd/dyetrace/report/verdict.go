@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -48,6 +49,11 @@ func (s *Source) verdict() verdict {
 	slices.SortStableFunc(rejected, func(a, b *verify.Finding) int { return cmp.Compare(a.Adjusted, b.Adjusted) })
 	suspect := "“" + name(r.Suspect) + "”"
 	switch {
+	case s.broken():
+		v.Kind, v.Word = "void", "Does not hold"
+		v.Headline = "There is no finding: the bundle that says so of " + suspect + " does not hold."
+		v.Odds = "What follows is what its report says. Nothing shows that it follows from plan, answers and keys, and no plot is drawn of it."
+		v.Not = "It does not show that the suspect saw marked outputs, and not that it did not."
 	case len(rejected) > 0:
 		v.Kind, v.Word = "found", "Found"
 		v.Headline = suspect + " shows use of outputs made under " + under(rejected) + "."
@@ -247,27 +253,35 @@ func (s *Source) result(x subject) result {
 	switch {
 	case len(f.Void) > 0:
 		out.Kind, out.Word = "void", "void"
-		out.Text = sentences(f.Void)
+		own := slices.DeleteFunc(slices.Clone(f.Void), func(v string) bool { return slices.Contains(s.Report.Void, v) })
+		if out.Text = sentences(own); len(own) == 0 {
+			out.Text = "As all findings are, for what is said above."
+		}
 		return out
 	case f.Rejected:
 		out.Kind, out.Word = "found", "rejected"
 	default:
 		out.Kind, out.Word = "nothing", "not rejected"
 	}
-	most := "about"
-	if f.Tail == verify.Bound {
-		most = "at most"
-	}
-	odds := most + " " + oneIn(f.LogP)
-	if f.LogP == 0 {
-		odds = oneIn(0)
-	}
-	out.Text = fmt.Sprintf("Chance does as much %s; corrected for all tests, %s.", odds, oneIn(f.Adjusted))
-	if f.LogP == 0 || oneIn(f.LogP) == oneIn(f.Adjusted) {
-		out.Text = fmt.Sprintf("Chance does as much %s.", odds)
+	out.Text = "Chance does as much " + odds(f) + "."
+	if again := oneIn(f.Adjusted); f.LogP < math.Log(0.05) && again != oneIn(f.LogP) {
+		out.Text = fmt.Sprintf("Chance does as much %s; corrected for all tests, %s.", odds(f), again)
 	}
 	if s.heldOut(f.Key) {
 		out.Text += " Nothing was ever made under this key: it is here to be not found."
 	}
 	return out
+}
+
+// odds says how often chance does as much as a finding: at most so often, if its p-value is
+// a bound.
+func odds(f *verify.Finding) string {
+	text := oneIn(f.LogP)
+	switch {
+	case !strings.HasPrefix(text, "1 "):
+		return text
+	case f.Tail == verify.Bound:
+		return "at most " + text
+	}
+	return "about " + text
 }
