@@ -12,6 +12,7 @@ import (
 	"github.com/dyetrace/dyetrace/verify"
 	"github.com/dyetrace/dyetrace/verify/collect"
 	"github.com/dyetrace/dyetrace/verify/internal/canon"
+	"github.com/dyetrace/dyetrace/verify/tokenizer"
 	"github.com/dyetrace/dyetrace/watermark"
 )
 
@@ -344,6 +345,7 @@ func readPassages(s study, p *verify.Plan, path string) ([]collect.Passage, erro
 	if err != nil {
 		return nil, err
 	}
+	var tok *tokenizer.Tokenizer
 	passages := make([]collect.Passage, len(lines))
 	for i, line := range lines {
 		if passages[i], err = collect.ParsePassage(line); err == nil {
@@ -360,9 +362,10 @@ func readPassages(s study, p *verify.Plan, path string) ([]collect.Passage, erro
 		if p.Tokenizer.Name == "" {
 			return nil, fmt.Errorf("%s:%d: is text: give the --tokenizer of the marked model too", path, i+1)
 		}
-		tok, _, err := readTokenizer(s.path(tokenizerFile))
-		if err != nil {
-			return nil, err
+		if tok == nil {
+			if tok, _, err = readTokenizer(s.path(tokenizerFile)); err != nil {
+				return nil, err
+			}
 		}
 		q := collect.Passage{Key: l.Key, Prompt: tok.Encode(l.Prompt), PromptText: l.Prompt, Tokens: tok.Encode(l.Text)}
 		for _, id := range q.Tokens {

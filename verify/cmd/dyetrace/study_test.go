@@ -35,6 +35,7 @@ type suspect struct {
 	key    string
 	delay  time.Duration
 	asked  atomic.Int64
+	answer func(prompt string) string // in place of the model
 }
 
 func serve(t testing.TB, m *model, tokens int) *suspect {
@@ -47,6 +48,7 @@ func serve(t testing.TB, m *model, tokens int) *suspect {
 		}
 	})
 	mux.HandleFunc("POST /v1/chat/completions", s.chat)
+	mux.HandleFunc("POST /v1/completions", s.completions)
 	s.Server = httptest.NewServer(mux)
 	t.Cleanup(s.Close)
 	return s
@@ -75,6 +77,16 @@ func (s *suspect) chat(w http.ResponseWriter, r *http.Request) {
 	s.asked.Add(1)
 	time.Sleep(s.delay)
 	prompt := q.Messages[len(q.Messages)-1].Content
+	answer := s.answer
+	if answer == nil {
+		answer = s.write
+	}
+	json.NewEncoder(w).Encode(map[string]any{"object": "chat.completion", "model": "student", "system_fingerprint": "fp_1",
+		"choices": []any{map[string]any{"index": 0, "finish_reason": "stop", "message": map[string]any{"role": "assistant", "content": answer(prompt)}}}})
+}
+
+// write answers a prompt, equal ones alike.
+func (s *suspect) write(prompt string) string {
 	h := fnv.New64a()
 	h.Write([]byte(prompt))
 	rng := rand.New(rand.NewPCG(h.Sum64(), 5))
@@ -97,11 +109,9 @@ func (s *suspect) chat(w http.ResponseWriter, r *http.Request) {
 	}
 	answer, err := s.model.tok.Decode(text[begin:])
 	if err != nil {
-		w.WriteHeader(http.StatusInternalServerError)
-		return
+		panic(err) // which ends the answer
 	}
-	json.NewEncoder(w).Encode(map[string]any{"object": "chat.completion", "model": "student", "system_fingerprint": "fp_1",
-		"choices": []any{map[string]any{"index": 0, "finish_reason": "stop", "message": map[string]any{"role": "assistant", "content": answer}}}})
+	return answer
 }
 
 // learnt returns a student of what the teacher serves under a mark; of none, if mark
