@@ -241,6 +241,9 @@ func normalNodes(deviation float64, n int) []node {
 // binomialNodes returns the law of a count of n: as it is up to 40, and beyond that 16
 // nodes of the normal law with its mean and variance.
 func binomialNodes(n int, p float64) []node {
+	if p == 1 { // whose odds are no number
+		return []node{{float64(n), 1}}
+	}
 	if n > 40 {
 		nodes := normalNodes(math.Sqrt(float64(n)*p*(1-p)), 16)
 		for i := range nodes {

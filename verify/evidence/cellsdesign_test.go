@@ -145,6 +145,13 @@ func TestCellsDesignRefuses(t *testing.T) {
 	power, err := evidence.CellsDesign{Uses: 50, Shift: 1, Alpha: 1e-6}.PowerOf(19)
 	require.NoError(t, err)
 	assert.Zero(t, power, "2^−19 is more than 1e-6")
+	for _, d := range []evidence.CellsDesign{
+		{Uses: 20, Shift: 1, Alpha: 1e-6}, {Uses: 20, Shift: .9, Alpha: 1e-6, Polarisation: 10}, {Uses: 20, Shift: 1, Alpha: 1e-6, Polarisation: 10, Reference: 30},
+	} {
+		power, err = d.PowerOf(200)
+		require.NoError(t, err)
+		assert.Greater(t, power, 0.9, "%+v: certainty is a probability like any other", d)
+	}
 	power, err = evidence.CellsDesign{Uses: 50, Shift: 1, Alpha: 1e-6}.PowerOf(25)
 	require.NoError(t, err)
 	assert.Greater(t, power, 0.9)
