@@ -24,6 +24,7 @@ func main() {
 var commands = []func(*app) *cobra.Command{
 	newKeyCommand,
 	newDetectCommand,
+	newPowerCommand,
 	newPlanCommand,
 	newCollectCommand,
 	newSealCommand,
