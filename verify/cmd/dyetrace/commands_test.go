@@ -44,6 +44,7 @@ func leaves(t *testing.T, path ...string) map[string]string {
 // Every command has examples, takes --json, has a manual page, and refuses flags that
 // it does not know, with code 2 and where help is.
 func TestEveryCommand(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	var man struct{ Pages []string }
 	decodeJSON(t, done(t, dir, "man", "pages", "--json"), &man)
@@ -81,6 +82,7 @@ func TestEveryCommand(t *testing.T) {
 
 // The scripts of shells are what these shells read.
 func TestCompletion(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	for _, shell := range []string{"bash", "zsh", "fish"} {
 		script := done(t, dir, "completion", shell)
@@ -99,6 +101,7 @@ func TestCompletion(t *testing.T) {
 
 // Of every command, what makes no sense is refused with code 2 and words for it.
 func TestBadInput(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	done(t, dir, "key", "new", "root.key")
 	done(t, dir, "key", "mark", "marks/lab")
@@ -114,7 +117,7 @@ func TestBadInput(t *testing.T) {
 	write("null.json", `null`, 0o600)
 	write("bad.commit.json", `{"name":"x"}`, 0o600)
 	write("passages.jsonl", `{"prompt":"x"}`, 0o600)
-	tok := absolute(t, tokenizerPath)
+	tok := absolute(t, smallPath)
 	for _, c := range []struct {
 		want string
 		args []string
@@ -186,6 +189,7 @@ func TestBadInput(t *testing.T) {
 
 // Every result has a JSON form of one line.
 func TestJSONForms(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	fields := func(out string, want ...string) {
 		t.Helper()
@@ -201,7 +205,7 @@ func TestJSONForms(t *testing.T) {
 	fields(done(t, dir, "key", "show", "study/keys/lab", "--json"), "name", "mark", "engine", "key_id", "kind", "description")
 	fields(done(t, dir, "key", "commit", "study/keys/lab", "--json"), "name", "mark", "key_id", "commitment")
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "prompts.txt"), []byte(strings.Join(prompts(t, 5, 4), "\n")), 0o644))
-	fields(done(t, dir, "plan", "study", "--json", "--suspect", "s", "--prompts", "prompts.txt", "--tokenizer", absolute(t, tokenizerPath), "--decoys", "1000"),
+	fields(done(t, dir, "plan", "study", "--json", "--suspect", "s", "--prompts", "prompts.txt", "--tokenizer", absolute(t, smallPath), "--decoys", "1000"),
 		"plan", "digest", "tests_in_family", "words", "finds", "next")
 	m, err := novels()
 	require.NoError(t, err)
@@ -212,5 +216,5 @@ func TestJSONForms(t *testing.T) {
 	fields(done(t, dir, "bundle", "make", "study", "--json"), "file", "bytes", "digest")
 	fields(done(t, dir, "bundle", "verify", "study/bundle.dyetrace", "--json"), "ok", "bundle", "checks")
 	fields(done(t, dir, "bundle", "object", "study/bundle.dyetrace", "--json", "--text", "no", "-o", "b2"), "file", "digest")
-	fields(done(t, dir, "detect", "--json", "--key", "root.key", "-t", absolute(t, tokenizerPath), "prompts.txt"), "texts", "tokens", "alpha", "found", "marks", "tokens_per_second")
+	fields(done(t, dir, "detect", "--json", "--key", "root.key", "-t", absolute(t, smallPath), "prompts.txt"), "texts", "tokens", "alpha", "found", "marks", "tokens_per_second")
 }

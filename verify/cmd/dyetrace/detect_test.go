@@ -93,6 +93,7 @@ func (s shelf) library(t *testing.T, texts ...string) watermark.Result {
 
 // Every format of the same texts gives what the library says, to the last digit.
 func TestDetectAgreesWithTheLibrary(t *testing.T) {
+	t.Parallel()
 	s := newShelf(t, 40, 120)
 	want := s.library(t, s.texts...)
 	type row struct {
@@ -172,6 +173,7 @@ func TestDetectAgreesWithTheLibrary(t *testing.T) {
 // Lines on standard input are texts; with --each there is a line of JSON for each,
 // in order, and then the sum.
 func TestDetectEachLine(t *testing.T) {
+	t.Parallel()
 	s := newShelf(t, 60, 80)
 	m, err := novels()
 	require.NoError(t, err)
@@ -203,6 +205,7 @@ func TestDetectEachLine(t *testing.T) {
 
 // Many keys are searched at once and give what a detector of each gives.
 func TestDetectManyKeys(t *testing.T) {
+	t.Parallel()
 	m, err := novels()
 	require.NoError(t, err)
 	dir := t.TempDir()
@@ -245,6 +248,7 @@ func TestDetectManyKeys(t *testing.T) {
 
 // A marked passage is found where it stands, and coloured only if that is wanted.
 func TestLocalize(t *testing.T) {
+	t.Parallel()
 	s := newShelf(t, 1, 150)
 	m, err := novels()
 	require.NoError(t, err)
@@ -269,8 +273,9 @@ func TestLocalize(t *testing.T) {
 
 // Inputs that make no sense end with code 2 and say what is wrong and what would do.
 func TestDetectBadInput(t *testing.T) {
+	t.Parallel()
 	s := newShelf(t, 1, 50)
-	tok := absolute(t, tokenizerPath)
+	tok := absolute(t, smallPath)
 	s.file(t, "bad.jsonl", func(b *bytes.Buffer) { b.WriteString("{\"text\":\"fine\"}\n{\"text\":\n") })
 	s.file(t, "other.jsonl", func(b *bytes.Buffer) { b.WriteString("{\"answer\":\"fine\",\"n\":3}\n") })
 	s.file(t, "list.jsonl", func(b *bytes.Buffer) { b.WriteString("{\"text\":[1,\"x\"]}\n") })
@@ -336,6 +341,7 @@ func TestDetectBadInput(t *testing.T) {
 
 // Code 0: a mark that is not there is not found, whatever is looked for.
 func TestDetectNothing(t *testing.T) {
+	t.Parallel()
 	s := newShelf(t, 3, 100)
 	s.file(t, "a.txt", func(b *bytes.Buffer) { b.WriteString(strings.Join(s.texts, "\n")) })
 	o := dyetrace(t, s.dir, "detect", "-m", "other", "-t", absolute(t, tokenizerPath), "a.txt")

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -190,7 +191,7 @@ func (s study) openKeys(p *verify.Plan, from string) (opened []verify.Opened, re
 
 // findKey finds the files of a key: by its name, or by the mark that a spec names.
 func findKey(from string, k verify.KeyPlan) (string, error) {
-	stem := from + "/" + fileName(k.Name)
+	stem := filepath.Join(from, fileName(k.Name))
 	end := specEnd
 	if k.Tree != "" {
 		end = keyEnd

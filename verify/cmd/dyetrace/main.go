@@ -13,6 +13,7 @@ import (
 )
 
 func main() {
+	cobra.EnableCommandSorting = false // help tells the story in its order
 	ctx, stop := interruptible(context.Background())
 	code := newApp(os.Stdin, os.Stdout, os.Stderr).run(ctx, os.Args[1:])
 	stop()

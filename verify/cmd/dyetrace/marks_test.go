@@ -46,6 +46,7 @@ func decodeJSON(t testing.TB, line string, v any) {
 
 // The marks of a server's layers are what package watermark makes of a root key.
 func TestLayersOfAKey(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	done(t, dir, "key", "new", "root.key")
 	done(t, dir, "key", "mark", "marks", "--key", "root.key", "--layers", "vendor=70,epoch=20,cohort=10", "--epoch", "2026-11", "--cohort", "trial,paid")
@@ -70,6 +71,7 @@ func TestLayersOfAKey(t *testing.T) {
 // Every file with a secret is its owner's only, nothing is written over, and nothing
 // prints a secret unless asked.
 func TestSecretsStay(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	var printed strings.Builder
 	run := func(args ...string) outcome {
@@ -123,6 +125,7 @@ func TestSecretsStay(t *testing.T) {
 
 // A key keeps its commitment, and one whose nonce is lost is not committed to anew.
 func TestCommitOnce(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	done(t, dir, "key", "mark", "lab")
 	first := done(t, dir, "key", "commit", "lab", "--json")
@@ -139,6 +142,7 @@ func TestCommitOnce(t *testing.T) {
 // Marks of all engines come from their own configurations, with the keys that these
 // name or with new ones.
 func TestEngineMarks(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		engine, config, vocab string
 		integers              []string

@@ -49,6 +49,7 @@ func onTerminal(t *testing.T, dir string, env []string, args ...string) string {
 
 // Colour is for terminals, and for those who want it.
 func TestColourOnATerminal(t *testing.T) {
+	t.Parallel()
 	s := newShelf(t, 1, 120)
 	s.file(t, "t.txt", func(b *bytes.Buffer) { b.WriteString(s.texts[0] + "\x1b[2Jdo not clear") })
 	args := []string{"detect", "--localize", "-m", "lab", "-t", absolute(t, tokenizerPath), "t.txt"}
@@ -66,6 +67,7 @@ func TestColourOnATerminal(t *testing.T) {
 // What takes more than two seconds shows rate and time left, on a terminal only, and
 // wipes its line.
 func TestProgressOnATerminal(t *testing.T) {
+	t.Parallel()
 	dir, _ := newStudy(t, 60)
 	m, err := novels()
 	require.NoError(t, err)

@@ -61,6 +61,7 @@ func (s *suspect) completions(w http.ResponseWriter, r *http.Request) {
 // A suspect that shows what it predicts reads marked texts: with a reference, a
 // control, and a bundle that holds.
 func TestStudyOfReading(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	done(t, dir, "key", "mark", "study/keys/lab")
 	mark := openMark(t, filepath.Join(dir, "study/keys/lab"))
@@ -109,6 +110,7 @@ func TestStudyOfReading(t *testing.T) {
 
 // Canaries that a key planted are found in what a suspect writes.
 func TestStudyOfCanaries(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	book, err := canary.ReadFile("../../../examples/quickstart/corpus/canaries.txt")
 	require.NoError(t, err)

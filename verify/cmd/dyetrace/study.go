@@ -216,13 +216,21 @@ func (s study) next() string {
 	case !s.has(sealFile):
 		return fmt.Sprintf("dyetrace seal %v", s)
 	case !s.has(reportJSON):
-		return fmt.Sprintf("dyetrace judge %v", s)
+		return fmt.Sprintf("dyetrace judge %v%s", s, s.keysFlag())
 	case !s.has(reportHTML):
-		return fmt.Sprintf("dyetrace report %v", s)
+		return fmt.Sprintf("dyetrace report %v%s", s, s.keysFlag())
 	case !s.has(bundleFile):
-		return fmt.Sprintf("dyetrace bundle make %v", s)
+		return fmt.Sprintf("dyetrace bundle make %v%s", s, s.keysFlag())
 	}
 	return fmt.Sprintf("dyetrace bundle verify %s", shellWord(s.path(bundleFile)))
+}
+
+// keysFlag is what judge and bundle make need where the keys are elsewhere.
+func (s study) keysFlag() string {
+	if s.has(keysFolder) {
+		return ""
+	}
+	return " --keys FOLDER"
 }
 
 // write writes a file of the study whole.

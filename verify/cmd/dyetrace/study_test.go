@@ -143,6 +143,7 @@ func newStudy(t *testing.T, ask int) (dir string, mark *watermark.Watermark) {
 // The whole story, through the binary and over HTTP, and its figures made again by
 // the library.
 func TestStudy(t *testing.T) {
+	t.Parallel()
 	dir, mark := newStudy(t, 60)
 	s := serve(t, learnt(t, mark, 250), 100)
 	s.key = "sk-a-key-of-some-length"
@@ -243,6 +244,7 @@ func TestStudy(t *testing.T) {
 
 // Nothing is found in a model that read as many unmarked answers: code 0.
 func TestStudyOfAnInnocent(t *testing.T) {
+	t.Parallel()
 	dir, _ := newStudy(t, 40)
 	s := serve(t, learnt(t, nil, 100), 60)
 	done(t, dir, "collect", "study", "--url", s.URL, "--model", "student")
@@ -255,6 +257,7 @@ func TestStudyOfAnInnocent(t *testing.T) {
 // A collection that was killed goes on, and asks nothing again that was answered; one
 // that is interrupted says how.
 func TestCollectGoesOn(t *testing.T) {
+	t.Parallel()
 	dir, _ := newStudy(t, 60)
 	m, err := novels()
 	require.NoError(t, err)
@@ -294,6 +297,7 @@ func TestCollectGoesOn(t *testing.T) {
 
 // A suspect that does not answer for now: the collection says so, and goes on later.
 func TestCollectWithoutASuspect(t *testing.T) {
+	t.Parallel()
 	dir, _ := newStudy(t, 5)
 	m, err := novels()
 	require.NoError(t, err)

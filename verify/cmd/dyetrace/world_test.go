@@ -91,7 +91,10 @@ var smollm2 = sync.OnceValues(func() (*tokenizer.Tokenizer, error) {
 	return tokenizer.Parse(data)
 })
 
-const tokenizerPath = "../../tokenizer/testdata/smollm2/tokenizer.json.gz"
+const (
+	tokenizerPath = "../../tokenizer/testdata/smollm2/tokenizer.json.gz"
+	smallPath     = "../../tokenizer/testdata/fallback/tokenizer.json.gz" // where it does not matter which
+)
 
 // absolute returns the path of a file of this module for processes elsewhere.
 func absolute(t *testing.T, path string) string {
