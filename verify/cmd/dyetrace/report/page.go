@@ -143,7 +143,8 @@ func (s *Source) page() *page {
 		CSS: template.CSS(pageCSS), Suspect: name(r.Suspect), Verdict: s.verdict(), Facts: s.facts(),
 		Evidence: s.evidencePicture(), Power: s.powerPicture(), Samples: s.samples(),
 		Calibration: s.calibration(), Controls: s.controls(),
-		Timeline: s.timeline(), Checks: s.checks(), Software: s.Software, Bundle: s.Verification != nil, File: s.Name,
+		Timeline: s.timeline(), Checks: s.checks(), Bundle: s.Verification != nil, File: name(s.Name),
+		Software: verify.Software{Module: name(s.Software.Module), Go: name(s.Software.Go)},
 	}
 	p.Title = fmt.Sprintf("%s: was %s trained on marked answers?", p.Verdict.Word, short(p.Suspect, 60))
 	for _, l := range r.Limits {

@@ -178,12 +178,12 @@ func (s *Source) sample(at place, m marks, l levels) (sample, bool) {
 		for end = mostBytes; !utf8.RuneStart(text[end]); end-- {
 		}
 	}
-	for b := 0; b < end; {
+	for b := len(text) - len(strings.TrimLeft(text, " \n")); b < end; {
 		next, o := b+1, planted[b]
 		for next < end && (!utf8.RuneStart(text[next]) || class[next] == class[b] && planted[next] == o) {
 			next++
 		}
-		if n := len(out.Parts); n == 0 || b > 0 && planted[b-1] != o {
+		if n := len(out.Parts); n == 0 || planted[b-1] != o {
 			out.Parts = append(out.Parts, partOf(o))
 		}
 		last := &out.Parts[len(out.Parts)-1]

@@ -75,7 +75,7 @@ func oneIn(lnP float64) string {
 	case decades < math.Log10(1.5):
 		return "most of the time"
 	case decades < 1:
-		return fmt.Sprintf("1 time in %s", trimmed(math.Floor(math.Pow(10, decades)*10)/10))
+		return fmt.Sprintf("1 time in %s", trimmed(math.Floor(math.Pow(10, decades)*10*(1+1e-8))/10))
 	case decades < 3:
 		return fmt.Sprintf("1 time in %d", int(math.Pow(10, decades)+1e-9))
 	case decades < 15:
