@@ -74,5 +74,5 @@ func BenchmarkGrammar(b *testing.B) {
 	for b.Loop() {
 		tokens += len(mustGenerate(b, e, r).tokens[0])
 	}
-	b.ReportMetric(float64((e.Stats().Sampling - before.Sampling).Nanoseconds())/float64(tokens), "sampling-ns/tok")
+	b.ReportMetric(float64((e.Stats().Sampling-before.Sampling).Nanoseconds())/float64(tokens), "sampling-ns/tok")
 }

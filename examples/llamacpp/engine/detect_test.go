@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var answersFlag = flag.Int("answers", 12, "marked answers of 200 tokens that are looked at")
+var answersFlag = flag.Int("answers", 8, "marked answers of 200 tokens that are looked at")
 
 // TestMarkIsFoundInAnswers asks for answers of 200 tokens at temperature 1. The
 // mark is found in at least 95 of 100 at p < 1e-6. Without it, and under another
@@ -23,7 +23,7 @@ func TestMarkIsFoundInAnswers(t *testing.T) {
 	var requests []engine.Request
 	for i := range *answersFlag + 1 {
 		r := engine.Request{
-			Prompt: asked(t, e, questions[i%len(questions)]), Max: length, Mark: w, LogProbs: -1,
+			Prompt: plainText(t, e, questions[i%len(questions)]), Max: length, Mark: w, LogProbs: -1,
 			Sampling: engine.Sampling{Temperature: 1, Seed: uint64(i), Bias: endBias(e)},
 		}
 		if i >= *answersFlag {
@@ -80,7 +80,7 @@ func TestLayersMarkToo(t *testing.T) {
 		watermark.Layer{Name: "cohort", Share: shares[1], Mark: testMark(t, 5)})
 	require.NoError(t, err)
 	got := mustGenerate(t, e, engine.Request{
-		Prompt: asked(t, e, questions[3]), Max: 150, Mark: layers, LogProbs: -1,
+		Prompt: asked(t, e, questions[3]), Max: 120, Mark: layers, LogProbs: -1,
 		Sampling: engine.Sampling{Temperature: 1, Seed: 1, Bias: endBias(e)},
 	})
 	for _, name := range layers.Names() {

@@ -15,12 +15,11 @@ func TestGrammarGivesJSON(t *testing.T) {
 	var requests []engine.Request
 	for i, q := range []string{
 		"What is the capital of France? Answer in JSON.",
-		"Give me a JSON object that describes a cat.",
 		"Write a poem.", // the grammar holds whatever is asked
 	} {
 		for _, temperature := range []float64{0, 1} {
 			requests = append(requests, engine.Request{
-				Prompt: asked(t, e, q), Max: 50, LogProbs: -1, Mark: w,
+				Prompt: asked(t, e, q), Max: 40, LogProbs: -1, Mark: w,
 				Sampling: engine.Sampling{Temperature: temperature, Seed: uint64(i), TopP: 0.95, Grammar: engine.JSON},
 			})
 		}

@@ -159,3 +159,34 @@ func TestClose(t *testing.T) {
 	_, err = generate(e, r)
 	assert.ErrorIs(t, err, engine.ErrClosed)
 }
+
+func TestLongPromptsDoNotStallAnswers(t *testing.T) {
+	e := real(t)
+	long := plainText(t, e, longText(t, 1600))
+	require.Greater(t, len(long), 320)
+	ctx, cancel := context.WithCancel(t.Context())
+	var count atomic.Int64
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		_, _ = e.Generate(ctx, endless(t, e), func(engine.Token) error { count.Add(1); return nil })
+	})
+	require.Eventually(t, func() bool { return count.Load() > 0 }, 10*time.Second, time.Millisecond)
+	before := count.Load()
+	mustGenerate(t, e, engine.Request{Prompt: long, Max: 1, LogProbs: -1})
+	assert.GreaterOrEqual(t, count.Load()-before, int64(len(long)/32-2), "a token for each chunk of the prompt")
+	cancel()
+	wg.Wait()
+	idle(t, e)
+}
+
+func TestSeeds(t *testing.T) {
+	e := real(t)
+	r := engine.Request{Prompt: plainText(t, e, "Numbers: 3"), Max: 12, LogProbs: -1, Sampling: engine.Sampling{Temperature: 1, Seed: 1}}
+	first := mustGenerate(t, e, r)
+	assert.Equal(t, first.tokens, mustGenerate(t, e, r).tokens)
+	r.Sampling.Seed = 2
+	assert.NotEqual(t, first.tokens, mustGenerate(t, e, r).tokens)
+	r.N = 2
+	pair := mustGenerate(t, e, r)
+	assert.NotEqual(t, pair.tokens[0], pair.tokens[1])
+}
