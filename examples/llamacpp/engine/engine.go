@@ -205,8 +205,7 @@ func (e *Engine) describe() error {
 		e.noChat = errors.New("there is none")
 		return nil
 	}
-	h := e.vocabulary.handle
-	e.chat, e.noChat = newChat(template, e.vocabulary.marker(llama.VocabBOS(h)), e.vocabulary.marker(llama.VocabEOS(h)))
+	e.chat, e.noChat = newChat(template, e.vocabulary.marker(e.vocabulary.first), e.vocabulary.marker(watermark.Token(llama.VocabEOS(e.vocabulary.handle))))
 	return nil
 }
 

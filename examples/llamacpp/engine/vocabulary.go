@@ -92,7 +92,7 @@ func (v *vocabulary) tokenize(text string, special bool, limit int) ([]watermark
 }
 
 // marker returns the text of a special token, "" for any other or none.
-func (v *vocabulary) marker(t llama.Token) string {
+func (v *vocabulary) marker(t watermark.Token) string {
 	if t < 0 || int(t) >= len(v.markers) {
 		return ""
 	}
