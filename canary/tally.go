@@ -33,6 +33,16 @@ func (b *Book) uses(r Request, answer string, f func(id int, u *use)) error {
 	if err != nil {
 		return err
 	}
+	seen := make([]uint64, b.seenWords())
+	return b.eachUse(r, answer, func(_ []byte, u *use) {
+		if id := b.first(seen, class, u); id >= 0 {
+			f(id, u)
+		}
+	})
+}
+
+// eachUse calls f for every use of every carrier, with the text that it is in.
+func (b *Book) eachUse(r Request, answer string, f func(text []byte, u *use)) error {
 	if !utf8.ValidString(answer) {
 		at := strings.IndexFunc(answer, func(r rune) bool { return r == utf8.RuneError })
 		return fmt.Errorf("canary: answer is not UTF-8 from byte %d on", at)
@@ -40,14 +50,8 @@ func (b *Book) uses(r Request, answer string, f func(id int, u *use)) error {
 	if r.Structured {
 		return nil
 	}
-	seen := make([]uint64, (len(b.carriers)*b.buckets.count()+63)/64)
-	each := func(u *use) {
-		if id := b.first(seen, class, u); id >= 0 {
-			f(id, u)
-		}
-	}
 	if b.parser == Plain {
-		b.plain(answer, each)
+		b.plain(answer, f)
 		return nil
 	}
 	var s scanner
@@ -59,10 +63,13 @@ func (b *Book) uses(r Request, answer string, f func(id int, u *use)) error {
 		if outcome != found {
 			return nil
 		}
-		each(&u)
+		f(buf, &u)
 		pos = next
 	}
 }
+
+// seenWords is how many words first needs.
+func (b *Book) seenWords() int { return (len(b.carriers)*b.buckets.count() + 63) / 64 }
 
 // first returns the unit of a use if it is the first of it, −1 otherwise. Seen
 // holds one bit for each carrier and bucket.
@@ -80,7 +87,7 @@ var codeSpans = regexp.MustCompile("(?s)```.*?(?:```|$)|`[^`\n]*`")
 
 // plain finds the uses of Plain: every form of every carrier that stands as whole
 // words outside code, whatever other carriers' forms stand there too.
-func (b *Book) plain(answer string, each func(u *use)) {
+func (b *Book) plain(answer string, each func(text []byte, u *use)) {
 	text := []byte(answer)
 	for i, c := range text {
 		text[i] = lower(c)
@@ -91,7 +98,7 @@ func (b *Book) plain(answer string, each func(u *use)) {
 		}
 	}
 	b.fold.loose(text, func(e end, begin, stop int) {
-		each(&use{begin: begin, end: stop, article: begin, carrier: e.carrier, form: e.form})
+		each(text, &use{begin: begin, end: stop, article: begin, carrier: e.carrier, form: e.form})
 	})
 }
 
@@ -119,12 +126,15 @@ func (t *Tally) Add(r Request, answer string) error {
 		return err
 	}
 	t.answers[class]++
-	return t.book.uses(r, answer, func(id int, u *use) {
-		if t.counts[id] == nil {
-			t.counts[id] = make([]int, len(t.book.carriers[u.carrier].Forms))
-		}
-		t.counts[id][u.form]++
-	})
+	return t.book.uses(r, answer, t.count)
+}
+
+// count counts the first use of a unit.
+func (t *Tally) count(id int, u *use) {
+	if t.counts[id] == nil {
+		t.counts[id] = make([]int, len(t.book.carriers[u.carrier].Forms))
+	}
+	t.counts[id][u.form]++
 }
 
 // Merge adds what o has counted. Both must be of books with one hash.
