@@ -7,16 +7,22 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"unsafe"
 
 	"github.com/ebitengine/purego"
 	"github.com/hybridgroup/yzma/pkg/llama"
 	"github.com/hybridgroup/yzma/pkg/loader"
 	"github.com/hybridgroup/yzma/pkg/utils"
+	"github.com/jupiterrider/ffi"
 )
 
 // Version is the version of llama.cpp that the bindings are made for. Another's
 // structures have other fields, so that its calls would corrupt memory.
 const Version = "v0.5.0"
+
+// ggmlVersion is the version of ggml in it, which is what the libraries know of
+// themselves.
+const ggmlVersion = "0.25.1"
 
 // library is llama.cpp in this process: yzma keeps its functions in variables of
 // its own, so that there can be one only, and it stays loaded.
@@ -48,6 +54,9 @@ func load(folder string) error {
 			return fmt.Errorf("engine: library of llama.cpp %s: %w", Version, err)
 		}
 	}
+	if err := sameVersion(folder); err != nil {
+		return err
+	}
 	if err := llama.Load(folder); err != nil {
 		return fmt.Errorf("engine: libraries of %s, want those of llama.cpp %s: %w", folder, Version, err)
 	}
@@ -60,6 +69,25 @@ func load(folder string) error {
 		return fmt.Errorf("engine: %s has no ggml backend that runs on this processor", folder)
 	}
 	library.folder = folder
+	return nil
+}
+
+// sameVersion asks the smallest of the libraries for its version, which depends
+// on nothing, before the bindings touch any.
+func sameVersion(folder string) error {
+	lib, err := loader.LoadLibrary(folder, "ggml-base")
+	if err != nil {
+		return fmt.Errorf("engine: library of llama.cpp %s: %w", Version, err)
+	}
+	version, err := lib.Prep("ggml_version", &ffi.TypePointer)
+	if err != nil {
+		return fmt.Errorf("engine: %s is not of llama.cpp %s: %w", filepath.Join(folder, filename("ggml-base")), Version, err)
+	}
+	var text *byte
+	version.Call(unsafe.Pointer(&text))
+	if got := utils.BytePtrToString(text); !strings.HasPrefix(got, ggmlVersion) {
+		return fmt.Errorf("engine: %s is ggml %s, want %s, that of llama.cpp %s", filepath.Join(folder, filename("ggml-base")), got, ggmlVersion, Version)
+	}
 	return nil
 }
 

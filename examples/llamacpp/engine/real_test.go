@@ -35,6 +35,9 @@ func cache() string {
 
 func TestMain(m *testing.M) {
 	flag.Parse()
+	if os.Getenv("ENGINE_TEST_LIBRARY") != "" { // a process of TestBadLibraries
+		os.Exit(m.Run())
+	}
 	const unavailable = 69
 	if out, err := exec.Command("bash", filepath.Join("..", "fetch.sh"), cache()).CombinedOutput(); err != nil {
 		absent = string(bytes.TrimSpace(out))
