@@ -165,3 +165,14 @@ func BenchmarkDraw(b *testing.B) {
 		}
 	})
 }
+
+func TestSeedsDifferByPrompt(t *testing.T) {
+	seen := map[watermark.Seed]bool{}
+	prompts := [][]watermark.Token{{}, {0}, {0, 0}, {1}, {0, 1}, {1, 0}, {2}, {1 << 30}}
+	for _, p := range prompts {
+		seen[seedOf(7, p)] = true
+		seen[seedOf(8, p)] = true
+	}
+	assert.Len(t, seen, 2*len(prompts))
+	assert.Equal(t, seedOf(7, prompts[3]), seedOf(7, []watermark.Token{1}))
+}
