@@ -59,6 +59,24 @@ func BenchmarkPlanter(b *testing.B) {
 	b.Run("tokens", func(b *testing.B) { benchmarkPlanter(b, c, text, 4) })
 }
 
+// BenchmarkRefusal plants into answers of 2 KiB that differ in the place of six
+// uses: none (hitless), behind the bytes that may say that the answer refuses (late),
+// where the rule is asked once, and among them (early), where it is asked for each.
+// refusal is early with an apology in front: the rest passes as it is.
+func BenchmarkRefusal(b *testing.B) {
+	c := choices(b)
+	const uses = "For example, it is important. As a result, they do not know. Perhaps it does not matter. In general, it is not so. "
+	filler := strings.Repeat("Lorem ipsum dolor sit, consectetur adipiscing elit; sed eiusmod tempor magna. ", 24)
+	for _, text := range []struct{ name, text string }{
+		{"hitless", filler + filler[:len(uses)]},
+		{"late", filler[:234] + uses + filler[234:]},
+		{"early", uses + filler},
+		{"refusal", "I'm sorry, but no. " + uses + filler},
+	} {
+		b.Run(text.name, func(b *testing.B) { benchmarkPlanter(b, c, []byte(text.text), 4096) })
+	}
+}
+
 // BenchmarkEnglish reads the default book, and draws its options.
 func BenchmarkEnglish(b *testing.B) {
 	b.Run("read", func(b *testing.B) {
