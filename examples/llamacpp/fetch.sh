@@ -71,7 +71,7 @@ fetch_libraries() {
 	(cd "$part" && npm pack --silent --ignore-scripts "$libraries" >npm.log 2>&1) || { cat "$part/npm.log" >&2; unavailable "npm could not fetch $libraries"; }
 	mkdir "$part/lib"
 	tar -xzf "$part/$archive" -C "$part/lib" --strip-components=3 --wildcards 'package/bins/linux-x64/*.so'
-	libraries_right "$part/lib" || die "$archive holds other files than SHA-256 sums say"
+	libraries_right "$part/lib" || die "$archive holds other files than the SHA-256 sums of this script say"
 	link "$part/lib" libllama.v0.5.0.so libllama.so
 	link "$part/lib" libggml.v0.5.0.so libggml.so
 	rm -rf "$folder/lib"
