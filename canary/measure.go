@@ -237,8 +237,9 @@ func (c CarrierFigures) Enough() bool {
 	return c.First >= MinMeasured && !slices.ContainsFunc(c.Forms, func(f FormFigures) bool { return f.Share < MinShare })
 }
 
-// Law returns the shares as integers that sum to Whole, none below MinShare. It
-// returns false if the carrier was seen less than MinMeasured times.
+// Law returns the shares as integers that sum to Whole; rarer ones count as
+// MinShare before all are scaled to that sum. It returns false if the carrier was
+// seen less than MinMeasured times.
 func (c CarrierFigures) Law() ([]uint32, bool) {
 	if c.First < MinMeasured {
 		return nil, false

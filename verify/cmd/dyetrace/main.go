@@ -33,5 +33,6 @@ var commands = []func(*app) *cobra.Command{
 	newReportCommand,
 	newBundleCommand,
 	newLedgerCommand,
+	newCanaryCommand,
 	newManCommand,
 }
