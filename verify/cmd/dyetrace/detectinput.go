@@ -99,7 +99,7 @@ func (in *inputs) readPath(ctx context.Context, path string, b *batcher) error {
 	if path == "-" {
 		name, r = "stdin", in.a.in
 		if format == "parquet" {
-			return usage(errors.New("Parquet is read from its end and cannot come from standard input: give a file"))
+			return usage(errors.New("a Parquet file is read from its end and cannot come from standard input: give its name"))
 		}
 	} else {
 		f, err := os.Open(path)
