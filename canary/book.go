@@ -54,6 +54,7 @@ type Carrier struct {
 	single bool    // some form is one word
 	varies bool    // forms take different articles
 	render [][2]rendering
+	ahead  int // bytes behind a use that may say that the answer refuses
 
 	// Forms of neighbours, of which one would satisfy a guard and another would
 	// not: c is no use directly before or behind them.

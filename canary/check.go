@@ -104,8 +104,12 @@ func (p *reader) forms(c *Carrier) error {
 		if tailOf(f) != tail && p.book.parser == Prose {
 			return p.errorf(c.line, "forms of carrier %s are %q and %q, want both to end in a letter or in one mark", c.Name, c.Forms[0], f)
 		}
-		if n := len("an ") + len(f) + 2*strings.Count(f, "'") + max(c.last.reach(), refusalAhead); n > lookAhead {
+		held := len("an ") + len(f) + 2*strings.Count(f, "'")
+		if n := held + max(c.last.reach(), refusalAhead); n > lookAhead {
 			return p.errorf(c.line, "form %q of carrier %s with its guards reaches over %d bytes, want at most %d", f, c.Name, n, lookAhead)
+		}
+		if rest := lookAhead - held; i == 0 || rest < c.ahead {
+			c.ahead = rest
 		}
 		c.single = c.single || !strings.Contains(f, " ")
 		r, n := utf8.DecodeRuneInString(f)

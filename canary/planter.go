@@ -21,8 +21,9 @@ type Planted struct {
 // passes through byte for byte: later uses, code, tables, quotations, URLs,
 // mathematics, JSON, XML, YAML, patches, refusals, warnings, and carriers that the
 // prompt contains. An answer that apologises or refuses within its first 200
-// bytes is left alone from there to its end, and so is a carrier of which that
-// stands within 16 bytes.
+// bytes is left alone from there to its end, and so is a carrier behind which that
+// stands within what is held back: 63 bytes less the carrier's longest form, 16 at
+// least. What was planted still earlier stays: it was written.
 //
 // Write takes the answer in pieces of any size, split anywhere; the bytes that
 // come out are the same. It holds back at most 63 bytes until it can decide about

@@ -129,7 +129,7 @@ func TestUntouched(t *testing.T) {
 		"diff --git a/x b/x\n\nFor example, no.\n", "@@ -1 +1 @@\n-for example, no\n", "--- a/x\n+++ b/x\n\nfor example, no\n",
 		"I cannot help with that. For example, no.", "Thanks for asking! I'm sorry, it is a no.", "That is hard: I’m unable, for example, to.", "Well, for example, I won't.",
 		"He is not able to help. It is a pity.", "Let me say that I can't do it.\n\nFor example, no.\n\nIt is a cat.", "My apologies: it is a cat.",
-		"Subject: for example, no\n", "[mail]\nto = for example, no\n", "Words.\nKey: it is a cat\n", "‹for example, no›", "\"One.\n\n\"Two, for example, no.\n\n\"Three, for example, no.\"", "I'm sorry, but no. For example, no.", "I apologize. For example, no.", "As an AI, for example, no.",
+		"Subject: for example, no\n", "[mail]\nto = for example, no\n", "Words.\nKey: it is a cat\n", "‹for example, no›", "\"One.\n\n\"Two, for example, no.\n\n\"Three, for example, no.\"", "I'm sorry, but no. For example, no.", "I apologize. For example, no.", "As an AI, for example, no.", "For example, to be clear about this: I cannot help.",
 		"Words.\n\n**Warning:** for example, no.\n", "Caution: for example, no.\n",
 		"package main\n\n// For example, no.\n", "import os\n\n# it is a cat\nit is a = 1\n", "// For example, no.\n", "#!/bin/sh\nfor example, no\n",
 		"x == y, for example, no", "if a != b, for example, no",

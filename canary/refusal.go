@@ -6,7 +6,9 @@ const (
 	// refusalHead is how many bytes at the beginning of an answer may say that it
 	// refuses. Uses of carriers count as one byte, so that planting moves nothing.
 	refusalHead = 200
-	// refusalAhead is how many bytes behind a use are searched too.
+	// refusalAhead is how many bytes behind a use are searched too, at least: what
+	// lookAhead leaves when the longest form of the carrier is held back, the same
+	// for each form.
 	refusalAhead = 16
 )
 

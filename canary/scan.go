@@ -65,7 +65,7 @@ func (s *scanner) next(buf []byte, pos int, whole, eof bool, u *use) (int, int) 
 			pos, outcome = s.protected(buf, pos, eof)
 		}
 		if outcome == found && !s.heard {
-			stop := u.end + refusalAhead
+			stop := u.end + s.book.carriers[u.carrier].ahead
 			if stop > len(buf) && !eof {
 				pos, outcome = u.article, pending
 			} else if s.hear(buf[from:u.article]); s.refuses(buf[u.article:min(stop, len(buf))]) {
