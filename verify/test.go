@@ -32,7 +32,8 @@ const (
 	Cells = "cells"
 	// Picks asks the same of its answers to questions that have many.
 	Picks = "picks"
-	// Order asks the same of the order of parallel tool calls.
+	// Order asks the same of the order of parallel tool calls: of each two tools, whatever
+	// others are called beside them, as the key decides pairs.
 	Order = "order"
 	// Cohort asks whether the suspect's forms follow the code word of one cohort
 	// among all that the law of the book might have given it: Cells, weighted as
