@@ -135,13 +135,12 @@ func Consensus(answers [][]int) ([]int, error) {
 // convolution. Both tails are exact.
 //
 // No test of a plan goes by it. The key of a book decides no order of n tools but the
-// order of each two of them, whatever set they are called in (Choices.Order
-// of package canary): so {a, b, c} and {a, b} share the decision on a and b, and a pair has as many
+// order of each two of them, whatever set they are called in (Choices.Order of package
+// canary): so {a, b, c} and {a, b} share the decision on a and b, and a pair has as many
 // answers as sets that hold it, where an order of its own would be met once. Three things
 // then have three decisions that may form a circle, not one of 3! orders, and their order
-// is not even; that of each pair is, and the test called order in package verify
-// adds pairs up as [Cells]. Orders is for items whose order a key draws whole, by
-// [LehmerOrder].
+// is not even; that of each pair is, and the test called order in package verify adds pairs
+// up as [Cells]. Orders is for items whose order a key draws whole, by [LehmerOrder].
 //
 // It is immutable and safe for concurrent use.
 type Orders struct {
