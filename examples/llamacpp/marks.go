@@ -130,8 +130,9 @@ func (m *marking) bound(cohort string) ([]planting.Mark, error) {
 	return out, err
 }
 
-// write writes the marks into a folder, each in two files: NAME.mark.json, which is
-// public, and NAME.secret.json, with which it is found. It returns the names.
+// write writes the marks into a folder, each in three files: NAME.mark.json, which is
+// public, NAME.secret.json, with which it is found, and NAME.nonce, which opens the
+// commitment to its key that is in the ledger. It returns the names.
 func (m *marking) write(dir string, c planting.Cohorts) ([]string, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
@@ -169,9 +170,14 @@ func (m *marking) write(dir string, c planting.Cohorts) ([]string, error) {
 			if err != nil {
 				return nil, err
 			}
+			nonce, err := planting.MarkNonce(d.holder, m.epoch)
+			if err != nil {
+				return nil, err
+			}
 			if err := errors.Join(
 				os.WriteFile(filepath.Join(dir, name+".mark.json"), spec, 0o644),
-				os.WriteFile(filepath.Join(dir, name+".secret.json"), secret, 0o600)); err != nil {
+				os.WriteFile(filepath.Join(dir, name+".secret.json"), secret, 0o600),
+				os.WriteFile(filepath.Join(dir, name+".nonce"), fmt.Appendf(nil, "%x\n", nonce), 0o600)); err != nil {
 				return nil, err
 			}
 		}

@@ -1,15 +1,20 @@
 package main
 
 import (
+	"bytes"
+	"encoding/hex"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/dyetrace/dyetrace/canary"
+	"github.com/dyetrace/dyetrace/canary/ledger"
 	"github.com/dyetrace/dyetrace/examples/internal/planting"
 	"github.com/dyetrace/dyetrace/verify/marks"
 	"github.com/dyetrace/dyetrace/watermark"
@@ -62,6 +67,17 @@ func TestWrittenMarks(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, []string{"vendor", "epoch-2026-11", "cohort-2026-11--", "cohort-2026-11-blue", "cohort-2026-11-green"}, names)
 	ids := map[string]bool{}
+	book, err := canary.English()
+	require.NoError(t, err)
+	pseudonyms, err := ledger.NewPseudonyms(strings.NewReader(strings.Repeat("p", 32)))
+	require.NoError(t, err)
+	vendor, err := planting.NewVendor(planting.Rules{Book: book, Root: testKey(t), Epoch: "2026-11", Names: pseudonyms, Policy: rulesOfPlanting, Cohorts: accounts, Marks: m.bound})
+	require.NoError(t, err)
+	bindings := func(cohort string) []ledger.Leaf {
+		plot, err := vendor.Plot(cohort)
+		require.NoError(t, err)
+		return plot.Bindings
+	}
 	for _, name := range names {
 		spec, err := os.ReadFile(filepath.Join(dir, name+".mark.json"))
 		require.NoError(t, err)
@@ -79,6 +95,19 @@ func TestWrittenMarks(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, served.Mark(layer).ID(), w.ID(), name)
 		ids[w.ID()] = true
+		// The nonce opens the commitment that the ledger has before anything is served.
+		var nonce [32]byte
+		text, err := os.ReadFile(filepath.Join(dir, name+".nonce"))
+		require.NoError(t, err)
+		n, err := hex.Decode(nonce[:], bytes.TrimSpace(text))
+		require.NoError(t, err)
+		require.Equal(t, 32, n)
+		s, err := marks.ParseSecret(secret)
+		require.NoError(t, err)
+		committed := s.Key().Commit(nonce)
+		assert.True(t, slices.ContainsFunc(bindings(cohort), func(l ledger.Leaf) bool {
+			return l.Kind == ledger.KindCommitment && l.Digest == ledger.Digest(committed)
+		}), name)
 	}
 	assert.Len(t, ids, len(names))
 	_, err = m.of("red")

@@ -151,7 +151,7 @@ func (v *Vendor) bindMarks(cohort string) ([]ledger.Leaf, error) {
 	}
 	var leaves []ledger.Leaf
 	for _, m := range all {
-		more, err := v.bindings(m.Holder.Purpose("watermark commitment"), m.Key, [32]byte{}, m.Spec)
+		more, err := v.bindings(markSecret(m.Holder), m.Key, [32]byte{}, m.Spec)
 		if err != nil {
 			return nil, err
 		}
@@ -160,9 +160,22 @@ func (v *Vendor) bindMarks(cohort string) ([]ledger.Leaf, error) {
 	return leaves, nil
 }
 
+// MarkNonce returns the secret nonce of the commitment to a holder's mark that the
+// ledger has for an epoch: with the mark's key it opens the commitment.
+func MarkNonce(holder keys.Key, epoch string) ([32]byte, error) {
+	return commitmentNonce(markSecret(holder), epoch)
+}
+
+func markSecret(holder keys.Key) keys.Key { return holder.Purpose("watermark commitment") }
+
+func commitmentNonce(secret keys.Key, epoch string) (nonce [32]byte, err error) {
+	err = secret.Expand(contextCommitment, []byte(epoch), nonce[:])
+	return nonce, err
+}
+
 func (v *Vendor) bindings(secret, key keys.Key, book, policy [32]byte) ([]ledger.Leaf, error) {
-	var nonce [32]byte
-	if err := secret.Expand(contextCommitment, []byte(v.Epoch), nonce[:]); err != nil {
+	nonce, err := commitmentNonce(secret, v.Epoch)
+	if err != nil {
 		return nil, err
 	}
 	var leaves []ledger.Leaf
