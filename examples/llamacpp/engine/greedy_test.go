@@ -127,3 +127,14 @@ func TestLongPromptsDoNotDependOnCompany(t *testing.T) {
 	fresh := opened(t, engine.Config{Sequences: 1, Context: 512})
 	assert.Equal(t, crowd[0].all, mustGenerate(t, fresh, r).all)
 }
+
+func TestWhatTheContextHasIsReused(t *testing.T) {
+	one, other := opened(t, engine.Config{Sequences: 1, Context: 256}), real(t)
+	sampling := engine.Sampling{Temperature: 1, Seed: 5}
+	begin := "The ship left the harbour at dawn, and the"
+	for i, end := range []string{" captain", " captain said that", " crew", "", " crew was", " storm came"} {
+		r := engine.Request{Prompt: plainText(t, one, begin+end), Max: 6, LogProbs: 0, Sampling: sampling, Echo: i == 4}
+		assert.Equal(t, mustGenerate(t, other, r).all, mustGenerate(t, one, r).all, "prompt ends with %q", end)
+	}
+	assert.Greater(t, one.Stats().Reused, uint64(30))
+}
