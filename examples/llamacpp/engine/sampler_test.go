@@ -176,3 +176,22 @@ func TestSeedsDifferByPrompt(t *testing.T) {
 	assert.Len(t, seen, 2*len(prompts))
 	assert.Equal(t, seedOf(7, prompts[3]), seedOf(7, []watermark.Token{1}))
 }
+
+func TestLikeliest(t *testing.T) {
+	v := &vocabulary{pieces: make([][]byte, 7)}
+	inf := float32(math.Inf(-1))
+	row := []float32{1, 3, inf, 2, 3, 2, float32(math.NaN())}
+	ids := func(n int) (list []watermark.Token) {
+		for _, a := range v.likeliest(row, 0, n) {
+			assert.Equal(t, float64(row[a.ID]), a.LogProb)
+			list = append(list, a.ID)
+		}
+		return list
+	}
+	assert.Empty(t, ids(0))
+	assert.Equal(t, []watermark.Token{1}, ids(1))
+	assert.Equal(t, []watermark.Token{1, 4, 3}, ids(3), "the lower id first among equals")
+	assert.Equal(t, []watermark.Token{1, 4, 3, 5, 0}, ids(9))
+	assert.InDelta(t, math.Log(math.Exp(1)+2*math.Exp(3)+2*math.Exp(2)), logTotal(row), 1e-8)
+	assert.Equal(t, math.Inf(-1), logTotal([]float32{inf, inf}))
+}

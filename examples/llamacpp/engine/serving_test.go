@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -98,13 +99,21 @@ func TestStopEndsOneChoice(t *testing.T) {
 	count := map[int]int{}
 	finishes, err := e.Generate(t.Context(), r, func(x engine.Token) error {
 		if count[x.Choice]++; x.Choice == 1 && count[1] == 5 {
+			idle(t, e) // all tokens are there: those after the stop are not for emit
 			return fmt.Errorf("stop string: %w", engine.ErrStop)
 		}
 		return nil
 	})
 	require.NoError(t, err)
 	assert.Equal(t, []engine.Finish{{Reason: "length", Tokens: 12}, {Reason: "stop", Tokens: 5}, {Reason: "length", Tokens: 12}}, finishes)
+	assert.Equal(t, map[int]int{0: 12, 1: 5, 2: 12}, count)
+
+	finishes, err = e.Generate(t.Context(), endless(t, e), func(engine.Token) error { return engine.ErrStop })
+	require.NoError(t, err)
+	assert.Equal(t, []engine.Finish{{Reason: "stop", Tokens: 1}}, finishes)
+	before := e.Stats().Generated
 	idle(t, e)
+	assert.Less(t, e.Stats().Generated-before, uint64(50), "its sequence is free at once")
 }
 
 func TestChoicesShareThePrompt(t *testing.T) {
@@ -131,6 +140,18 @@ func TestEndsOfAnswers(t *testing.T) {
 	spec := endless(t, e)
 	spec.Speculate = true
 	assert.Equal(t, full.tokens, mustGenerate(t, e, spec).tokens, "with drafts, too")
+
+	// Drafts do not reach beyond the room of a sequence, nor beyond Max.
+	room := opened(t, engine.Config{Sequences: 1, Context: 256})
+	again := plainText(t, room, strings.Repeat("one, two, three, four, five, ", 50))[:238]
+	for _, most := range []int{7, 1000} {
+		before := room.Stats()
+		got := mustGenerate(t, room, engine.Request{Prompt: again, Max: most, LogProbs: -1, Speculate: true})
+		assert.Len(t, got.tokens[0], min(most, 256-238))
+		after := room.Stats()
+		assert.Positive(t, after.Accepted-before.Accepted)
+		assert.Less(t, int(after.Drafted-before.Drafted), min(most, 256-238))
+	}
 
 	stop := mustGenerate(t, e, engine.Request{Prompt: asked(t, e, "Answer with the word yes, nothing else."), Max: 20, LogProbs: -1})
 	assert.Equal(t, "stop", stop.finishes[0].Reason, "%q", stop.text(0))
