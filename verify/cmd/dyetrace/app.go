@@ -92,6 +92,9 @@ func (a *app) run(ctx context.Context, args []string) int {
 	root := a.root()
 	root.SetArgs(args)
 	cmd, err := root.ExecuteContextC(ctx)
+	if err == context.Canceled { // it says less than why
+		err = context.Cause(ctx)
+	}
 	return a.report(ctx, cmd, err)
 }
 

@@ -140,6 +140,8 @@ func TestBadInput(t *testing.T) {
 		{"is there twice", []string{"key", "mark", "x", "--key", "root.key", "--layers", "vendor=1,vendor=1"}},
 		{"needs --epoch", []string{"key", "mark", "x", "--key", "root.key", "--layers", "epoch=1"}},
 		{"needs --cohort", []string{"key", "mark", "x", "--key", "root.key", "--layers", "cohort=1", "--epoch", "e"}},
+		{"a name of epochs is empty", []string{"key", "mark", "x", "--key", "root.key", "--layers", "epoch=1", "--epoch", "@empty.txt,"}},
+		{"is given twice", []string{"key", "mark", "x", "--key", "root.key", "--layers", "epoch=1", "--epoch", "a,a"}},
 		{"has no layer account", []string{"key", "mark", "x", "--key", "root.key", "--layers", "epoch=1", "--epoch", "e", "--account", "a"}},
 		{"without --layers", []string{"key", "mark", "x", "--key", "root.key", "--epoch", "e"}},
 		{"need --key", []string{"key", "mark", "x", "--layers", "vendor=1"}},

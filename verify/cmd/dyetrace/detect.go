@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 )
 
 type detectFlags struct {
@@ -131,6 +132,9 @@ func (f *detectFlags) detection(a *app, args []string) (*detection, error) {
 	}
 	if f.in.paths = args; len(args) == 0 {
 		f.in.paths = []string{"-"}
+		if in, ok := a.in.(*os.File); ok && term.IsTerminal(int(in.Fd())) {
+			a.note("reading what you type; Ctrl-D ends it")
+		}
 	}
 	for _, path := range f.in.paths {
 		if _, err := os.Stat(path); path != "-" && err != nil {

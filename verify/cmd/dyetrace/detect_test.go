@@ -5,7 +5,10 @@ import (
 	"compress/gzip"
 	"encoding/json"
 	"fmt"
+	"math"
+	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -201,6 +204,57 @@ func TestDetectEachLine(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(lines[60]), &sum))
 	assert.Equal(t, 60, sum.Texts)
 	assert.InDelta(t, 25, sum.Marks[0].Texts, 5, "of the 30 that are marked")
+	for _, alpha := range []float64{0.5, 1e-6, 1e-12, 1e-24} {
+		o := withInput(t, s.dir, input.String(), "detect", "--json", "--lines", "-m", "lab", "-t", absolute(t, tokenizerPath), "--alpha", fmt.Sprint(alpha))
+		decodeJSON(t, o.out, &sum)
+		least, most := 0, 0 // counted in steps, which errs against the claim
+		for _, lnP := range want {
+			if level := math.Log(alpha / 60); lnP <= level {
+				most++
+				if lnP <= level-1.0/16 {
+					least++
+				}
+			}
+		}
+		assert.LessOrEqual(t, sum.Marks[0].Texts, most)
+		assert.GreaterOrEqual(t, sum.Marks[0].Texts, least)
+	}
+}
+
+// More texts than fit into one batch give the same on any number of cores.
+func TestDetectOnManyCores(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	done(t, dir, "key", "mark", "lab")
+	mark := openMark(t, filepath.Join(dir, "lab"))
+	rng := rand.New(rand.NewPCG(3, 4))
+	corpus := mark.NewDetector()
+	var lines bytes.Buffer
+	for i := range 5000 {
+		s := session(t, mark, uint64(i))
+		ids := make([]int32, 0, 12)
+		for range 12 {
+			token, err := s.Sample([]int32{rng.Int32N(50000), rng.Int32N(50000)}, []float32{0, 0})
+			require.NoError(t, err)
+			require.NoError(t, s.Accept(token))
+			ids = append(ids, token)
+		}
+		require.NoError(t, corpus.Add(watermark.Text{Tokens: ids}))
+		line, err := json.Marshal(map[string]any{"ids": ids})
+		require.NoError(t, err)
+		lines.Write(append(line, '\n'))
+	}
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "t.jsonl"), lines.Bytes(), 0o644))
+	for _, cores := range []string{"1", "2", "7"} {
+		cmd := exec.Command(binary, "detect", "--json", "-m", "lab", "-f", "ids", "t.jsonl")
+		cmd.Dir, cmd.Env = dir, append(os.Environ(), "GOMAXPROCS="+cores)
+		out, _ := cmd.Output()
+		var r detectResult
+		decodeJSON(t, string(out), &r)
+		assert.Equal(t, corpus.Result().LogP, r.Marks[0].LogP, "%s cores", cores)
+		assert.Equal(t, corpus.Result().Scored, r.Marks[0].Scored, "%s cores", cores)
+		assert.Equal(t, 5000, r.Texts)
+	}
 }
 
 // Many keys are searched at once and give what a detector of each gives.
@@ -269,6 +323,31 @@ func TestLocalize(t *testing.T) {
 	assert.Contains(t, plain.out, fmt.Sprintf("bytes %d to %d", r.Spans[0].Bytes[0], r.Spans[0].Bytes[1]))
 	coloured := dyetrace(t, s.dir, append(args, "--color", "always")...)
 	assert.Contains(t, coloured.out, "\x1b[30;48;5;222m")
+}
+
+// No span is shown that does not reach the error rate, corrected for all spans and
+// marks, though there are such.
+func TestLocalizeAtItsRate(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t, 60, 20)
+	var input strings.Builder
+	for _, text := range s.texts {
+		input.WriteString(strings.Join(strings.Fields(text), " ") + "\n")
+	}
+	spans := map[float64]int{}
+	for _, alpha := range []float64{0.5, 1e-3} {
+		o := withInput(t, s.dir, input.String(), "detect", "--json", "-l", "--lines", "-m", "lab", "-m", "other", "-t", absolute(t, tokenizerPath), "--alpha", fmt.Sprint(alpha))
+		for line := range strings.Lines(o.out) {
+			var r textResult
+			require.NoError(t, json.Unmarshal([]byte(line), &r))
+			for _, span := range r.Spans {
+				assert.LessOrEqual(t, span.LogP, math.Log(alpha))
+				spans[alpha]++
+			}
+		}
+	}
+	assert.Greater(t, spans[0.5], spans[1e-3]+10)
+	assert.Positive(t, spans[1e-3])
 }
 
 // Inputs that make no sense end with code 2 and say what is wrong and what would do.

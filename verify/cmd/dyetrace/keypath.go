@@ -48,6 +48,9 @@ func readNames(what string, values []string) ([]string, error) {
 	var names []string
 	seen := map[string]bool{}
 	add := func(name string) error {
+		if name == "" {
+			return fmt.Errorf("a name of %ss is empty", what)
+		}
 		if seen[name] {
 			return fmt.Errorf("%s %q is given twice", what, name)
 		}
