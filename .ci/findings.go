@@ -3,7 +3,7 @@
 // Command findings reads what the quickstart prints with -json and checks how
 // the story must end: marks or canaries are found in the three students of served
 // answers and not in the control, nor under keys of an epoch in which nothing was
-// served.
+// served; and canaries alone find the student of a tenth of them at p < 10^-6.
 // The README's tables, of the other two, must have the same figures.
 package main
 
@@ -69,6 +69,9 @@ func check(r io.Reader) error {
 				return fmt.Errorf("finding of %q, layer %q, lacks a figure", f.Suspect, f.Layer)
 			}
 			fmt.Printf("%-11s %-14s %8d scored  log10 p %8.2f  rejected %t\n", f.Suspect, f.Layer, f.Scored, *f.Log10P, *f.Rejected)
+			if f.Suspect == "diluted" && f.Layer == "canaries" && *f.Log10P >= -6 {
+				return fmt.Errorf("canaries are found in %s at log10 p %.2f, want less than -6", f.Suspect, *f.Log10P)
+			}
 			if (f.Suspect == "paraphrased" || f.Suspect == "control") && !regexp.MustCompile(f.row()).Match(readme) {
 				return fmt.Errorf("README.md has no line that matches %q", f.row())
 			}

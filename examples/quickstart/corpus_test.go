@@ -38,7 +38,7 @@ func TestBooksCarryNoForeignNotices(t *testing.T) {
 	all, err := passages()
 	require.NoError(t, err)
 	text := strings.ToLower(strings.Join(all, "\n"))
-	for _, word := range []string{"gutenberg", "copyright", " etext", "http", "[", "\r", "\t"} {
+	for _, word := range []string{"gutenberg", "copyright", " etext", "http", "[", `"`, "\r", "\t"} {
 		assert.False(t, strings.Contains(text, word), "%q", word)
 	}
 }

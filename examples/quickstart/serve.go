@@ -18,7 +18,7 @@ import (
 
 // How the vendor serves.
 const (
-	requests     = 3400 // some 175 tokens each
+	requests     = 3650 // some 165 tokens each
 	accounts     = 120  // who made them
 	answerTokens = 250  // the longest answer
 	teacherTop   = 64   // candidates at each step

@@ -55,8 +55,8 @@ func TestStory(t *testing.T) {
 func checkConclusions(t *testing.T, verdicts []verdict) {
 	found := map[string][]string{
 		served:      {vendorLayer, epochLayer, canaryKey, bothChannels},
-		diluted:     {vendorLayer, epochLayer, bothChannels},
-		paraphrased: {canaryKey}, // nothing is left of marks in tokens, which costs both
+		diluted:     {vendorLayer, epochLayer, canaryKey, bothChannels},
+		paraphrased: {canaryKey, bothChannels}, // nothing is left of marks in tokens
 		control:     nil,
 	}
 	for _, v := range verdicts {
@@ -82,7 +82,9 @@ func checkConclusions(t *testing.T, verdicts []verdict) {
 	}
 	mild, full := verdicts[1].report.Finding(vendorLayer, verify.G1), verdicts[0].report.Finding(vendorLayer, verify.G1)
 	assert.Less(t, mild.Effect.D, full.Effect.D, "dilution weakens the mark")
-	assert.Less(t, verdicts[1].report.Findings[5].LogP, math.Log(1e-6), "a tenth of what it read is enough for text alone")
+	for _, f := range verdicts[1].report.Findings[3:6] {
+		assert.Equal(t, f.Key != wrongCanaries, f.LogP < math.Log(1e-6), "a tenth of what it read is enough for text alone, under key %s", f.Key)
+	}
 }
 
 func checkTables(t *testing.T, verdicts []verdict) {
@@ -96,8 +98,8 @@ func checkTables(t *testing.T, verdicts []verdict) {
 		assert.Contains(t, text, "\n"+v.name+": trained on ")
 		assert.Contains(t, text, v.path)
 	}
-	assert.Equal(t, 8, strings.Count(text, "REJECTED"))
-	assert.Equal(t, 16, strings.Count(text, "not rejected"))
+	assert.Equal(t, 10, strings.Count(text, "REJECTED"))
+	assert.Equal(t, 14, strings.Count(text, "not rejected"))
 	assert.NotContains(t, text, "VOID")
 	for line := range strings.SplitSeq(text, "\n") {
 		if !strings.Contains(line, "report of") { // its path is as long as it is
