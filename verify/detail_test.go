@@ -13,6 +13,7 @@ import (
 
 	"github.com/dyetrace/dyetrace/verify"
 	"github.com/dyetrace/dyetrace/verify/collect"
+	"github.com/dyetrace/dyetrace/watermark"
 )
 
 // Mutants killed in this file: steps of another law, or whose last is not the finding;
@@ -101,6 +102,25 @@ func TestDetailOfTexts(t *testing.T) {
 		assert.InDelta(t, score[0], first.Value, 1e-8)
 	}
 	assert.Greater(t, told[[2]string{"vendor", "G1"}].Z, 5.0)
+}
+
+// Numbers are those of prompts, also after one without an answer.
+func TestDetailAfterAnEmptyAnswer(t *testing.T) {
+	key := newKey(t, 1)
+	mark := newMark(t, key, watermark.Gumbel{}, 2)
+	rng := rand.New(rand.NewPCG(2, 4))
+	c := newCase(t, []string{text(student(t, mark, 0.5, 60, 5, rng)...), "", text(student(t, mark, 0.5, 60, 9, rng)...), ""}, nil)
+	c.key(t, "vendor", mark, key)
+	c.Plan.Tests, c.Plan.Decoys = []verify.Test{{Name: verify.G1}}, 1000
+	seen := make(map[int]bool)
+	c.Detail = func(d verify.Detail) {
+		for _, s := range d.Scores {
+			require.Equal(t, encode(c.Transcript.Prompts[s.Prompt].Text)[s.Pos], s.Token)
+			seen[s.Prompt] = true
+		}
+	}
+	c.judge(t)
+	assert.Equal(t, 2, len(seen))
 }
 
 // Keys returns what was opened under a name.

@@ -198,9 +198,7 @@ func TestPageOfABundle(t *testing.T) {
 	for i, f := range r.Findings {
 		row := content(rows[i])
 		assert.Contains(t, row, f.Key)
-		assert.Contains(t, row, figure(f.LogP))
-		assert.Contains(t, row, figure(f.Adjusted))
-		assert.Contains(t, row, figure(f.LogE))
+		assert.Contains(t, row, figure(f.LogP)+string(f.Tail)+figure(f.Adjusted)+figure(f.LogE))
 		assert.Equal(t, f.Rejected, !strings.Contains(row, "not rejected"), row)
 		assert.Equal(t, f.Key == "spare", strings.Contains(row, "held out"))
 		full := content(d.ids[fmt.Sprintf("finding-%d", i)])
@@ -228,7 +226,15 @@ func TestPageOfABundle(t *testing.T) {
 		}
 	}
 	decoys := content(d.ids["decoys"])
-	assert.Contains(t, decoys, "0 of 1,000 decoy keys lie as high as this key.")
+	for _, x := range s.Details {
+		above := 0
+		for _, z := range x.Decoys {
+			if z >= x.Z {
+				above++
+			}
+		}
+		assert.Contains(t, decoys, fmt.Sprintf(" %d of 1,000 decoy keys lie as high as this key.", above))
+	}
 	assert.Equal(t, 3*2, strings.Count(decoys, "Where this key lies")+strings.Count(decoys, "Decoys against the null law"))
 	cells := content(d.ids["cells"])
 	for _, c := range r.Finding("canaries", verify.Cells).Canaries.Cells {
@@ -275,10 +281,13 @@ func TestSamples(t *testing.T) {
 		}
 		samples++
 		var shown, marked, hidden strings.Builder
-		cells := 0
+		planted, other := 0, 0
 		for x := range n.Descendants() {
-			if attribute(x, "class") == "cell yes" {
-				cells++
+			switch attribute(x, "class") {
+			case "cell yes":
+				planted++
+			case "cell":
+				other++
 			}
 			if x.Type != html.TextNode {
 				continue
@@ -292,17 +301,34 @@ func TestSamples(t *testing.T) {
 			}
 			shown.WriteString(x.Data)
 		}
-		answer := ""
-		for _, e := range s.Transcript.Prompts {
-			if strings.HasPrefix(strings.TrimLeft(e.Text, " "), strings.TrimLeft(shown.String(), " ")[:60]) {
-				answer = e.Text
+		answer, counted, fit, well := "", 0, 0, 0
+		for i, e := range s.Transcript.Prompts {
+			if !strings.HasPrefix(strings.TrimLeft(e.Text, " "), strings.TrimLeft(shown.String(), " ")[:60]) {
+				continue
+			}
+			answer = e.Text
+			for _, d := range s.Details {
+				for _, x := range d.Scores {
+					if d.Key != "vendor" || x.Prompt != i {
+						continue
+					}
+					counted++
+					if x.LogP <= math.Log(0.1) {
+						fit++
+					}
+					if x.LogP <= math.Log(0.01) {
+						well++
+					}
+				}
 			}
 		}
+		assert.Contains(t, content(n.Parent), fmt.Sprintf("%d tokens count in this text, %d of them fit, %d fit well.", counted, fit, well), "under the key that was rejected")
 		require.NotEmpty(t, answer)
 		want := strings.NewReplacer("\x00", `\x00`, "\u202e", `\u202e`).Replace(answer)
 		assert.Equal(t, strings.TrimLeft(want, " \n"), shown.String())
 		assert.Greater(t, marked.Len(), 5, "letters that fit well")
-		assert.Greater(t, cells, 5)
+		assert.Greater(t, other, 0)
+		assert.Greater(t, planted, other)
 		assert.Contains(t, hidden.String(), "as the key decided")
 	}
 	assert.Equal(t, 2, samples)
@@ -412,12 +438,25 @@ func TestPageOfABrokenBundle(t *testing.T) {
 	}
 	assert.Contains(t, d.text, "This bundle proves nothing as it is.")
 
+	// Neither of a report that is not what plan, answers and keys come to.
+	changed = bytes.Replace(file.Bytes(), []byte(`"tail":"exact"`), []byte(`"tail":"bound"`), 1)
+	require.NotEqual(t, file.Bytes(), changed)
+	b, err = verify.ReadBundle(bytes.NewReader(changed))
+	require.NoError(t, err)
+	s := source(t, b)
+	require.NotEmpty(t, s.Details)
+	d = read(t, written(t, s))
+	assert.Contains(t, content(d.ids["finding"]), "This bundle does not hold.")
+	for _, id := range []string{"evidence", "decoys", "samples", "power"} {
+		assert.NotContains(t, d.ids, id)
+	}
+
 	// What could not be checked is said, and is no failure.
 	b, err = verify.ReadBundle(&file)
 	require.NoError(t, err)
 	with := recompute()
 	with.Tokenizer = nil
-	s, err := report.FromBundle(context.Background(), b, with)
+	s, err = report.FromBundle(context.Background(), b, with)
 	require.NoError(t, err)
 	first = content(read(t, written(t, s)).ids["finding"])
 	assert.Contains(t, first, "Not everything could be checked.")
@@ -430,7 +469,7 @@ func TestPageOfABrokenBundle(t *testing.T) {
 
 // Whatever others call things and say, the page stays what it is.
 func TestHostileStrings(t *testing.T) {
-	const bad = `</style></title></svg><script>alert(1)</script><img src=x onerror=alert(2)>"'` + "`{{.}}\u202e\u2028\x1b[31m\x00"
+	const bad = "\u202e\x00" + `</style></title></svg><script>alert(1)</script><img src=x onerror=alert(2)>"'` + "`{{.}}\u202e\u2028\x1b[31m\x00"
 	b := world{suspect: bad + "suspect", key: bad + "key", share: 0.6, more: bad + "answer", change: func(c *verify.Case, x *verify.Enclosures) {
 		c.Plan.Nonce.Source, c.Plan.Frame.Logged = bad+"nonce", bad+"logged"
 		c.Plan.Products[0].Name = bad + "product"
@@ -467,6 +506,12 @@ func TestAbsurdReports(t *testing.T) {
 		}
 	}
 	read(t, written(t, report.Source{Report: &verify.Report{}}))
+	for _, x := range []float64{1e308, 5e-324, 1e7} {
+		f := verify.Finding{Key: "k", Mark: "m", Test: verify.G1, Scored: 9, Power: &verify.PowerFinding{Power: 0.8, Detectable: x, Attainable: true}}
+		assert.NotContains(t, read(t, written(t, report.Source{Report: &verify.Report{Findings: []verify.Finding{f}}})).ids, "power")
+		f.Power.Detectable = 1
+		assert.Contains(t, read(t, written(t, report.Source{Report: &verify.Report{Findings: []verify.Finding{f}}})).ids, "power")
+	}
 }
 
 // absurd sets every number.
@@ -498,7 +543,7 @@ func absurd(v reflect.Value, x float64, n int) {
 // Passages that a suspect read are shown by their pieces, or by a tokenizer, and twins
 // have a table.
 func TestPagesOfReading(t *testing.T) {
-	passage := collect.Passage{Tokens: []int32{1, 2, 3, 4}, Pieces: []string{"The", " quick", " brown\xff", " fox"}}
+	passage := collect.Passage{Tokens: []int32{1, 2, 3, 4, 5, 6}, Pieces: []string{"The", " quick", " brown\xff", " fox", "\xc3", "\xbc"}}
 	s := report.Source{Texts: 1, Transcript: &collect.Transcript{}, Passages: []collect.Passage{passage}}
 	s.Report = &verify.Report{Suspect: "reader", Family: 2, Alpha: 1e-3, Findings: []verify.Finding{
 		{Key: "k", Test: verify.R1, Mark: "m", Scored: 2, LogP: -30, Adjusted: -29, Rejected: true, Tail: verify.Exact},
@@ -506,11 +551,11 @@ func TestPagesOfReading(t *testing.T) {
 			Items: []verify.TwinFinding{{Unit: "vendor|river", Planted: "the Orinoco", Rank: 1, Of: 3, Lead: 2.5}}}},
 	}}
 	s.Details = []verify.Detail{{Key: "k", Test: verify.R1, Scores: []verify.Scored{
-		{Prompt: -1, Passage: 0, Pos: 1, Token: 9, Value: 7, LogP: -7}, {Prompt: -1, Passage: 0, Pos: 3, Token: 9, Value: 0.1, LogP: -0.1}}}}
+		{Prompt: -1, Passage: 0, Pos: 1, Token: 9, Value: 7, LogP: -7}, {Prompt: -1, Passage: 0, Pos: 3, Token: 9, Value: 0.1, LogP: -0.1}, {Prompt: -1, Passage: 0, Pos: 5, Token: 9, Value: 3, LogP: -3}}}}
 	d := read(t, written(t, s))
 	for n := range d.ids["samples"].Descendants() {
 		if attribute(n, "class") == "text" {
-			assert.Equal(t, `The quick brown\xff fox`, content(n))
+			assert.Equal(t, `The quick brown\xff foxü`, content(n))
 		}
 		if n.Data == "mark" && attribute(n.Parent, "class") != "" && n.Parent.Data == "div" {
 			assert.Equal(t, "quick", content(n))
@@ -530,6 +575,6 @@ func TestPagesOfReading(t *testing.T) {
 		return pieces[id-1], true
 	}
 	assert.Equal(t, with, written(t, s))
-	s.Passages[0].Tokens = []int32{1, 2, 3, 99}
+	s.Passages[0].Tokens = []int32{1, 2, 3, 99, 5, 6}
 	assert.NotContains(t, read(t, written(t, s)).ids, "samples")
 }

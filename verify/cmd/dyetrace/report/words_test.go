@@ -224,6 +224,7 @@ func TestTicks(t *testing.T) {
 	assert.Equal(t, []string{"0.0", "0.2", "0.4", "0.6", "0.8", "1.0"}, labels(0, 1))
 	assert.Empty(t, labels(0, 0))
 	assert.Empty(t, labels(0, math.Inf(1)))
+	assert.Empty(t, labels(1, 1+1e-15), "steps that are lost beside their place")
 	var log []string
 	for _, x := range logTicks(0.04, 3) {
 		log = append(log, x.Label)

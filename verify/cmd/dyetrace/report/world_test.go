@@ -122,7 +122,7 @@ func (w world) bundle(t testing.TB) *verify.Bundle {
 	var x verify.Enclosures
 	nonce := [32]byte{7}
 	plan := &verify.Plan{Suspect: w.suspect, Sequence: 1, Alpha: 1e-3, Decoys: 1000, Tokenizer: bytesID, Controls: []string{"older"},
-		Nonce: verify.Nonce{Value: collect.Digest{9}, Source: "a beacon"}, Tests: []verify.Test{{Name: verify.G1}, {Name: verify.Cells}},
+		Nonce: verify.Nonce{Value: collect.Digest{9}, Source: "a beacon"}, Tests: []verify.Test{{Name: verify.G1, First: 1500}, {Name: verify.Cells}},
 		Book: verify.BookPlan{Name: text.Name(), Hash: text.Hash(), Baseline: "older"}}
 	for i, k := range []keys.Key{key, spare} {
 		native := marks.Native{Key: k, Scheme: w.scheme, Width: 2}
