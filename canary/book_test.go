@@ -214,8 +214,9 @@ func TestEnglishReadsOn(t *testing.T) {
 		"Skip this check if the input is short.", "These checks if the file is there are slow.", "It returns a message that is a reply.",
 		"To help prevent this, close it.", "Let us see how that goes, and we'll see.", "In the long term, we plan to do that.",
 	} {
-		got, _ := plant(t, c, canary.Request{}, text)
+		got, planted := plant(t, c, canary.Request{}, text)
 		assert.Equal(t, text, got)
+		assert.Empty(t, planted, text)
 	}
 }
 

@@ -158,6 +158,24 @@ func TestUntouched(t *testing.T) {
 	}
 }
 
+// TestRefusalBehindEveryForm: whether a carrier stands in front of a refusal does not
+// depend on which of its forms stands there, so what was planted is read back. At
+// some distance it is too far to be seen.
+func TestRefusalBehindEveryForm(t *testing.T) {
+	c := choices(t)
+	near := 0
+	for n := range 100 {
+		behind := " " + strings.Repeat("so ", n/3) + strings.Repeat("x", n%3) + " I cannot say."
+		_, short := plant(t, c, canary.Request{}, "Maybe"+behind)
+		_, long := plant(t, c, canary.Request{}, "Perhaps"+behind)
+		assert.Equal(t, len(short), len(long), behind)
+		if len(short) == 0 {
+			near++
+		}
+	}
+	assert.Equal(t, 63-len("an Perhaps")-len("  I cannot")+1, near)
+}
+
 // TestPrompt leaves alone every carrier of which the prompt contains a form.
 func TestPrompt(t *testing.T) {
 	c := forced(t, forcedCarriers)
