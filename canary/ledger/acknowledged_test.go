@@ -56,7 +56,8 @@ func cutEverywhere(t *testing.T, dir, name string) {
 	require.NoError(t, err)
 	require.Zero(t, report.Torn)
 
-	// Zeros in the place of what was cut off are no less damage.
+	// Zeros in the place of what was cut off are no less damage. The log does not
+	// read what is before its mark, but for the last leaf.
 	for n := ends[0]; n < end; n++ {
 		if len(bytes.TrimRight(data[n:end], "\x00")) == 0 {
 			break // they are what was there
@@ -65,6 +66,7 @@ func cutEverywhere(t *testing.T, dir, name string) {
 		var damage *ledger.Damage
 		_, err := ledger.Verify(dir, public)
 		require.ErrorAs(t, err, &damage, "%s: zeros from %d of %d bytes", name, n, end)
+		require.ErrorAs(t, openOnce(dir), &damage, "%s: zeros from %d of %d bytes", name, n, end)
 	}
 	require.NoError(t, os.WriteFile(path, data, 0o600))
 }
@@ -126,6 +128,31 @@ func TestOlderCopies(t *testing.T) {
 			assert.Equal(t, uint64(20), binary.LittleEndian.Uint64(file[24:]), "it is brought up to what is there")
 		}
 	}
+}
+
+// A copy of a folder that was made while the log grew may have a mark of leaves
+// that are zeros in its file of leaves. That is damage too, whoever knows of it.
+func TestMarkOfZeros(t *testing.T) {
+	dir := t.TempDir()
+	grown(t, dir, options(1), 20)
+	path := filepath.Join(dir, "leaves")
+	data, err := os.ReadFile(path)
+	require.NoError(t, err)
+	ends, _ := framesOf(t, data)
+	clear(data[ends[2]:])
+	require.NoError(t, os.WriteFile(path, data, 0o600))
+	require.NoError(t, os.Remove(filepath.Join(dir, "acknowledged")))
+	first := filepath.Join(t.TempDir(), "first")
+	require.NoError(t, openOnce(first))
+	empty, err := os.ReadFile(filepath.Join(first, "checkpoint"))
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "checkpoint"), empty, 0o600))
+	require.ErrorContains(t, openOnce(dir), "its end is missing: 23 leaves in ")
+	after, err := os.ReadFile(path)
+	require.NoError(t, err)
+	assert.True(t, bytes.Equal(data, after))
+	require.NoError(t, os.Remove(filepath.Join(dir, "mark")))
+	require.NoError(t, openOnce(dir))
 }
 
 // A leaf that nobody signed yet, changed with all sums made to fit, is not what

@@ -28,6 +28,11 @@ func (m mark) encode() []byte {
 	return fmt.Appendf(b, "%08x\n", crc32.Checksum(b, castagnoli))
 }
 
+// missing is the damage of a file of leaves that ends before the mark does.
+func (m mark) missing(offset int64) error {
+	return damaged(leavesFile, offset, "its end is missing: %d leaves in %d bytes were on the disk", m.leaves, m.end)
+}
+
 // readMark returns dir's mark. Without a mark, or with one that is not what was
 // written, it returns false: everything that a mark saves can be made again.
 func readMark(dir string) (m mark, ok bool, err error) {
@@ -44,5 +49,8 @@ func readMark(dir string) (m mark, ok bool, err error) {
 	if err == nil {
 		m.root, err = tlog.ParseHash(root)
 	}
-	return m, err == nil && m.leaves >= 0 && m.leaves <= maxLeaves && string(m.encode()) == string(b), nil
+	if err != nil || m.leaves < 0 || m.leaves > maxLeaves || string(m.encode()) != string(b) {
+		return mark{}, false, nil
+	}
+	return m, true, nil
 }

@@ -18,24 +18,26 @@ func (l *Log) recover() error {
 		return err
 	}
 	if ok {
-		err := l.recoverFrom(&m)
+		err := l.recoverFrom(m, true)
 		var bad *staleError
 		if !errors.As(err, &bad) {
 			return err
 		}
 	}
-	return l.recoverFrom(nil)
+	return l.recoverFrom(m, false)
 }
 
 // A staleError says that hashes and index do not fit the mark, or what is signed.
 type staleError struct{ error }
 
-func (l *Log) recoverFrom(m *mark) error {
+// recoverFrom begins at the mark, or at the first leaf: then the mark, if it is
+// not zero, still says how many leaves there were.
+func (l *Log) recoverFrom(m mark, begin bool) error {
 	w := &writer{dir: l.dir, files: l.files, tune: l.options.tune, end: l.files.head, fresh: map[Nonce]int{}, bindings: newBindings()}
 	w.recall = newRecall(l.files.index, l.options.tune.run, l.options.runs())
 	k := &keeper{dir: l.dir, files: l.files, tune: l.options.tune}
-	if m != nil {
-		if err := w.load(*m); err != nil {
+	if begin {
+		if err := w.load(m); err != nil {
 			return err
 		}
 		k.marked = m.leaves
@@ -43,6 +45,9 @@ func (l *Log) recoverFrom(m *mark) error {
 	end, err := w.replay()
 	if err != nil {
 		return err
+	}
+	if m.leaves > w.tree.n {
+		return m.missing(w.end)
 	}
 	c, signed, err := storedCheckpoint(l.dir, l.files.header, l.options.Verifier)
 	if err != nil {
@@ -54,7 +59,7 @@ func (l *Log) recoverFrom(m *mark) error {
 	}
 	// Nothing is cut off before it is known that nobody was promised it.
 	if err := w.holdsAll(c, promised, found); err != nil {
-		if m != nil && c.Size <= w.tree.n && promised.leaves <= w.tree.n {
+		if begin && c.Size <= w.tree.n && promised.leaves <= w.tree.n {
 			return &staleError{err}
 		}
 		return err
@@ -117,7 +122,7 @@ func (w *writer) load(m mark) error {
 		return err
 	}
 	if m.end > size {
-		return damaged(leavesFile, size, "its end is missing: %d leaves in %d bytes were on the disk", m.leaves, m.end)
+		return m.missing(size)
 	}
 	stale := func(what string, err error) error {
 		return &staleError{fmt.Errorf("ledger: %s is not what was written: %w", what, err)}
@@ -129,6 +134,11 @@ func (w *writer) load(m mark) error {
 	front, err := readFrontier(m.leaves, w.files)
 	if err != nil || front.root() != m.root {
 		return stale(hashesFile, err)
+	}
+	if m.leaves > 0 { // a copy of a growing log may have zeros in their place
+		if _, _, err := w.files.encoding(m.leaves - 1); err != nil {
+			return stale(leavesFile, err)
+		}
 	}
 	for _, i := range bound {
 		b, _, err := w.files.encoding(i)
