@@ -5,6 +5,9 @@ import (
 	"time"
 )
 
+// SyncData is the log's fsync.
+var SyncData = syncData
+
 // Small returns o with runs and marks after so few leaves that tests meet them, and soon.
 func Small(o Options, run, mark int64) Options {
 	o.tune.run, o.tune.mark, o.tune.settle = run, mark, time.Millisecond
