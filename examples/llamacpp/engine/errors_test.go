@@ -5,6 +5,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -78,6 +79,39 @@ func TestBadModels(t *testing.T) {
 			assert.Contains(t, err.Error(), c.want, c.name)
 		}
 		require.NoError(t, os.Remove(path))
+	}
+}
+
+// TestOtherModels opens the model with a change that leaves it whole: as a draft
+// model of another vocabulary, without its chat template, and with one that is no
+// Jinja.
+func TestOtherModels(t *testing.T) {
+	real(t)
+	whole, err := os.ReadFile(model)
+	require.NoError(t, err)
+	path := filepath.Join(t.TempDir(), "other.gguf")
+	for _, c := range []struct{ from, to string }{
+		{"<|endoftext|>", "<|endofteXt|>"},
+		{"tokenizer.chat_template", "tokenizer.chat_tempIate"},
+		{"{% for message in messages %}", "{% far message in messages %}"},
+	} {
+		data := slices.Clone(whole)
+		at := bytes.Index(data, []byte(c.from))
+		require.Positive(t, at, c.from)
+		copy(data[at:], c.to)
+		require.NoError(t, os.WriteFile(path, data, 0o600))
+		if c.from == "<|endoftext|>" {
+			_, err := engine.Open(engine.Config{Library: library, Model: model, Draft: path, Sequences: 1, Context: 64})
+			assert.ErrorContains(t, err, "other.gguf: its vocabulary of 49152 tokens is another than the model's of 49152")
+			continue
+		}
+		e, err := engine.Open(engine.Config{Library: library, Model: path, Sequences: 1, Context: 64})
+		require.NoError(t, err)
+		_, err = e.Chat([]map[string]any{{"role": "user", "content": "x"}}, nil)
+		assert.ErrorIs(t, err, engine.ErrRequest)
+		assert.ErrorContains(t, err, "messages, but no chat template of the model: ")
+		assert.Len(t, mustGenerate(t, e, engine.Request{Prompt: []int32{1}, Max: 1, LogProbs: -1}).tokens[0], 1, "prompts are answered all the same")
+		require.NoError(t, e.Close())
 	}
 }
 
