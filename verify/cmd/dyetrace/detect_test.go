@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/dyetrace/dyetrace/verify/marks"
 	"github.com/dyetrace/dyetrace/watermark"
 )
 
@@ -254,6 +255,42 @@ func TestDetectOnManyCores(t *testing.T) {
 		assert.Equal(t, corpus.Result().LogP, r.Marks[0].LogP, "%s cores", cores)
 		assert.Equal(t, corpus.Result().Scored, r.Marks[0].Scored, "%s cores", cores)
 		assert.Equal(t, 5000, r.Texts)
+	}
+}
+
+// Marks of other engines are found by their files, as the library finds them.
+func TestDetectOtherEngines(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for engine, config := range map[string]string{
+		marks.EngineVLLM: `{}`, marks.EngineSGLang: `{}`, marks.EngineSynthID: `{}`, marks.EngineTextSeal: `{"ngram":2}`,
+		marks.EngineGreenList: `{"bias":8,"context_width":2}`, marks.EngineKGW: `{"algorithm_name":"KGW","delta":8}`, marks.EngineEXP: `{"algorithm_name":"EXP"}`,
+	} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "c.json"), []byte(config), 0o600))
+		name := strings.ReplaceAll(engine, "/", "-")
+		done(t, dir, "key", "mark", name, "--engine", engine, "--config", "c.json", "--vocab", "1000")
+		mark := openMark(t, filepath.Join(dir, name))
+		s := session(t, mark, 9)
+		rng := rand.New(rand.NewPCG(3, 4))
+		var ids []int32
+		for range 500 {
+			candidates := make([]int32, 30)
+			for i := range candidates {
+				candidates[i] = rng.Int32N(1000)
+			}
+			token, err := s.Sample(candidates, make([]float32, 30))
+			require.NoError(t, err, engine)
+			require.NoError(t, s.Accept(token))
+			ids = append(ids, token)
+		}
+		want, err := mark.Detect(watermark.Text{Tokens: ids})
+		require.NoError(t, err)
+		o := withInput(t, dir, strings.Trim(fmt.Sprint(ids), "[]"), "detect", "--json", "--ids", "-m", name)
+		var r detectResult
+		decodeJSON(t, o.out, &r)
+		assert.Equal(t, 1, o.code, engine)
+		assert.Equal(t, want.Scored, r.Marks[0].Scored, engine)
+		assert.Equal(t, want.LogP, r.Marks[0].LogP, engine)
 	}
 }
 

@@ -248,11 +248,20 @@ func (d *detection) newWorker() *detectWorker {
 	}
 	for _, m := range d.marks {
 		c := m.mark.NewDetector()
-		w.err = errors.Join(w.err, c.Skip(d.skip))
+		w.err = errors.Join(w.err, d.skipIn(c))
 		w.corpus = append(w.corpus, c)
 		w.text = append(w.text, m.mark.NewDetector())
 	}
 	return w
+}
+
+// skipIn makes a detector leave out what --skip names. Without it nothing is said:
+// a text of no tokens has a window, too, that of the head of every answer.
+func (d *detection) skipIn(detector *watermark.Detector) error {
+	if d.skip == nil {
+		return nil
+	}
+	return detector.Skip(d.skip)
 }
 
 func (w *detectWorker) work(ctx context.Context, batch []document) (r batchResult) {
@@ -356,7 +365,7 @@ func (w *detectWorker) score(t watermark.Text) ([]markInText, error) {
 		}
 		s := w.text[i]
 		s.Reset()
-		if err := errors.Join(s.Skip(w.skip), s.Add(t)); err != nil {
+		if err := errors.Join(w.skipIn(s), s.Add(t)); err != nil {
 			return nil, err
 		}
 		r := s.Result()

@@ -206,18 +206,18 @@ func TestStudy(t *testing.T) {
 
 	// Of a whole study, any change is evidence that is not valid: code 3.
 	for _, c := range []struct {
-		file, old, new string
-		args           []string
+		file, old, new, says string
+		args                 []string
 	}{
-		{"plan.json", `"alpha":0.001`, `"alpha":0.01`, []string{"judge", "study"}},
-		{"plan.json", `"alpha":0.001`, `"alpha":0.00`, []string{"judge", "study"}},
-		{"transcript.jsonl", "complete", "refused", []string{"judge", "study"}},
-		{"prompts.jsonl", " the ", " a ", []string{"judge", "study"}},
-		{"seal.json", `"digest":"`, `"digest":"0`, []string{"judge", "study"}},
-		{"tokenizer.json", `"version": "1.0"`, `"version":  "1.0"`, []string{"judge", "study"}},
-		{"report.json", `"alpha":0.001`, `"alpha":0.01`, []string{"bundle", "verify", "study/bundle.dyetrace"}},
-		{"bundle.dyetrace", `"alpha":0.001`, `"alpha":0.002`, []string{"bundle", "verify", "study/bundle.dyetrace"}},
-		{"bundle.dyetrace", `{"end":`, `{"End":`, []string{"bundle", "verify", "study/bundle.dyetrace"}},
+		{"plan.json", `"alpha":0.001`, `"alpha":0.01`, "plan", []string{"judge", "study"}},
+		{"plan.json", `"alpha":0.001`, `"alpha":0.00`, "plan.json", []string{"judge", "study"}},
+		{"transcript.jsonl", "complete", "refused", "seal.json", []string{"judge", "study"}},
+		{"prompts.jsonl", " the ", " a ", "prompts.jsonl has digest", []string{"judge", "study"}},
+		{"seal.json", `"digest":"`, `"digest":"0`, "seal.json", []string{"judge", "study"}},
+		{"tokenizer.json", `"version": "1.0"`, `"version":  "1.0"`, "tokenizer.json has digest", []string{"judge", "study"}},
+		{"report.json", `"alpha":0.001`, `"alpha":0.01`, "FAILED", []string{"bundle", "verify", "study/bundle.dyetrace"}},
+		{"bundle.dyetrace", `"alpha":0.001`, `"alpha":0.002`, "FAILED", []string{"bundle", "verify", "study/bundle.dyetrace"}},
+		{"bundle.dyetrace", `{"end":`, `{"End":`, "bundle.dyetrace", []string{"bundle", "verify", "study/bundle.dyetrace"}},
 	} {
 		path := filepath.Join(dir, "study", c.file)
 		data, err := os.ReadFile(path)
@@ -231,6 +231,7 @@ func TestStudy(t *testing.T) {
 		}
 		o := dyetrace(t, dir, c.args...)
 		assert.Equal(t, 3, o.code, "%v: %s%s", c, o.out, o.err)
+		assert.Contains(t, o.out+o.err, c.says)
 		require.NoError(t, os.WriteFile(path, data, 0o600))
 		if c.file == "report.json" {
 			done(t, dir, "bundle", "make", "study")
@@ -242,16 +243,34 @@ func TestStudy(t *testing.T) {
 	assert.Equal(t, 3, o.code, "a nonce that does not open the commitment: %s", o.err)
 }
 
-// Nothing is found in a model that read as many unmarked answers: code 0.
+// A vendor hands out commitments only, somebody else plans and collects without any
+// key, and nothing is found in a model that read as many unmarked answers: code 0.
 func TestStudyOfAnInnocent(t *testing.T) {
 	t.Parallel()
-	dir, _ := newStudy(t, 40)
+	dir := t.TempDir()
+	done(t, dir, "key", "mark", "vendor/lab")
+	done(t, dir, "key", "commit", "vendor/lab")
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "prompts.txt"), []byte(strings.Join(prompts(t, 40, 4), "\n")), 0o644))
+	plan := done(t, dir, "plan", "study", "--suspect", "student", "--prompts", "prompts.txt", "--tokenizer", absolute(t, tokenizerPath),
+		"--commitment", "vendor/lab.commit.json", "--decoys", "1000")
+	assert.Contains(t, plan, "not evidence against a third party")
+	require.NoError(t, os.Rename(filepath.Join(dir, "vendor"), filepath.Join(dir, "away")))
 	s := serve(t, learnt(t, nil, 100), 60)
 	done(t, dir, "collect", "study", "--url", s.URL, "--model", "student")
 	done(t, dir, "seal", "study")
 	o := dyetrace(t, dir, "judge", "study")
+	assert.Equal(t, 2, o.code)
+	assert.Contains(t, o.err, "--keys")
+	o = dyetrace(t, dir, "judge", "study", "--keys", "away")
 	assert.Zero(t, o.code, o.out+o.err)
 	assert.Contains(t, o.out, "not rejected")
+
+	// Another mark under the name of the plan's is no evidence.
+	done(t, dir, "key", "mark", "false/lab")
+	done(t, dir, "key", "commit", "false/lab")
+	o = dyetrace(t, dir, "judge", "study", "--keys", "false")
+	assert.Equal(t, 3, o.code, o.out+o.err)
+	assert.Contains(t, o.err, "as the plan says")
 }
 
 // A collection that was killed goes on, and asks nothing again that was answered; one
