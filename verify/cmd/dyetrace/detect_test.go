@@ -294,6 +294,37 @@ func TestDetectOtherEngines(t *testing.T) {
 	}
 }
 
+// What a text may have copied does not count, and prompts do for marks whose windows
+// reach into them.
+func TestDetectSkipsAndPrompts(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t, 1, 100)
+	s.file(t, "a.txt", func(b *bytes.Buffer) { b.WriteString(s.texts[0]) })
+	args := []string{"detect", "--json", "-m", "lab", "-t", absolute(t, tokenizerPath), "a.txt"}
+	require.Equal(t, 1, dyetrace(t, s.dir, args...).code)
+	o := dyetrace(t, s.dir, append(args, "--skip", "a.txt")...)
+	require.Zero(t, o.code, o.err)
+	var r detectResult
+	decodeJSON(t, o.out, &r)
+	assert.Zero(t, r.Marks[0].Scored)
+	assert.Contains(t, dyetrace(t, s.dir, "detect", "--ids", "-m", "lab", "--skip", "a.txt", "a.txt").err, "--skip needs --tokenizer")
+
+	require.NoError(t, os.WriteFile(filepath.Join(s.dir, "c.json"), []byte("{}"), 0o600))
+	done(t, s.dir, "key", "mark", "theirs", "--engine", marks.EngineSGLang, "--config", "c.json")
+	mark := openMark(t, filepath.Join(s.dir, "theirs"))
+	text := watermark.Text{Prompt: []int32{5, 6, 7, 8, 9}, PromptKnown: true, Tokens: s.ids[0]}
+	want, err := mark.Detect(text)
+	require.NoError(t, err)
+	without, err := mark.Detect(watermark.Text{Tokens: s.ids[0]})
+	require.NoError(t, err)
+	require.NotEqual(t, want.LogP, without.LogP)
+	line, err := json.Marshal(map[string]any{"ids": s.ids[0], "before": text.Prompt})
+	require.NoError(t, err)
+	o = withInput(t, s.dir, string(line), "detect", "--json", "-m", "theirs", "--format", "jsonl", "-f", "ids", "--prompt-field", "before")
+	decodeJSON(t, o.out, &r)
+	assert.Equal(t, want.LogP, r.Marks[0].LogP)
+}
+
 // Many keys are searched at once and give what a detector of each gives.
 func TestDetectManyKeys(t *testing.T) {
 	t.Parallel()
