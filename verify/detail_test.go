@@ -68,6 +68,9 @@ func stepped(t *testing.T, f *verify.Finding, d verify.Detail) {
 	for i := range d.Steps[1:] {
 		assert.Less(t, d.Steps[i].N, d.Steps[i+1].N)
 	}
+	for _, s := range d.Steps {
+		assert.LessOrEqual(t, s.LogP, 0.0)
+	}
 	last := d.Steps[len(d.Steps)-1]
 	assert.Equal(t, f.Scored, last.N)
 	assert.InDelta(t, f.LogP, last.LogP, 1e-7*(1+math.Abs(f.LogP)))

@@ -104,6 +104,9 @@ func (a *app) drawReport(ctx context.Context, f reportFlags) error {
 			return err
 		}
 	}
+	if s := (study{f.from}); isFolder(f.from) && r.Plots {
+		a.next("%s", s.next())
+	}
 	if r.OK != nil && !*r.OK {
 		return invalid(fmt.Errorf("%s does not hold, and its page says so: dyetrace bundle verify %s lists why", f.from, shellWord(f.from)))
 	}

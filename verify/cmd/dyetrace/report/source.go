@@ -47,7 +47,12 @@ func FromBundle(ctx context.Context, b *verify.Bundle, with verify.Recompute) (S
 	if s.Report, err = b.Report(); err != nil {
 		return s, err
 	}
-	with.Detail = func(d verify.Detail) { s.Details = append(s.Details, d) }
+	wanted := s.wanted()
+	with.Detail = func(d verify.Detail) {
+		if wanted[[2]string{d.Key, d.Test}] {
+			s.Details = append(s.Details, d)
+		}
+	}
 	v := b.Verify(ctx, with)
 	if err := context.Cause(ctx); err != nil {
 		return s, err
@@ -64,6 +69,21 @@ func FromBundle(ctx context.Context, b *verify.Bundle, with verify.Recompute) (S
 		}
 	}
 	return s, nil
+}
+
+// mostDetails is how many findings of each test are kept in detail, the strongest first:
+// with 24,000 keys and 10,000 decoys nobody could keep all.
+const mostDetails = 12
+
+// wanted names the findings that are kept in detail, by key and test.
+func (s *Source) wanted() map[[2]string]bool {
+	out, n := make(map[[2]string]bool), make(map[string]int)
+	for _, x := range s.subjects(func(subject) bool { return true }) {
+		if n[x.f.Test]++; n[x.f.Test] <= mostDetails {
+			out[[2]string{x.f.Key, x.f.Test}] = true
+		}
+	}
+	return out
 }
 
 // broken reports whether a check of the bundle failed: nothing is drawn of it then.

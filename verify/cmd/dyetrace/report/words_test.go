@@ -15,6 +15,8 @@ import (
 	"gonum.org/v1/plot/font"
 	"gonum.org/v1/plot/font/liberation"
 	"gonum.org/v1/plot/vg"
+
+	"github.com/dyetrace/dyetrace/verify"
 )
 
 // Odds in words, by log10 p.
@@ -235,4 +237,21 @@ func TestTicks(t *testing.T) {
 	assert.Equal(t, []int{9_998, 9_999, 10_000}, ranks[len(ranks)-3:])
 	assert.Less(t, len(ranks), 120)
 	assert.Equal(t, []int{1}, thinned(1))
+}
+
+// Of many keys the strongest findings of each test are kept in detail.
+func TestWanted(t *testing.T) {
+	var r verify.Report
+	for i := range 40 {
+		for _, test := range []string{verify.G1, verify.Cells} {
+			r.Findings = append(r.Findings, verify.Finding{Key: fmt.Sprint(i), Test: test, Adjusted: -float64(i), Rejected: i == 3})
+		}
+	}
+	wanted := (&Source{Report: &r}).wanted()
+	assert.Len(t, wanted, 2*mostDetails)
+	for _, key := range []string{"3", "39", "29"} {
+		assert.True(t, wanted[[2]string{key, verify.G1}], key)
+		assert.True(t, wanted[[2]string{key, verify.Cells}], key)
+	}
+	assert.False(t, wanted[[2]string{"28", verify.G1}])
 }
