@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -294,4 +295,34 @@ func TestVerifyWhileAppending(t *testing.T) {
 	close(stop)
 	<-ended
 	require.NoError(t, l.Close())
+}
+
+// lateFrame is a file of leaves that a log writes while it is read: at first a
+// part of a frame is still zeros, at the next look all that follows is there.
+type lateFrame struct {
+	data     []byte
+	from, to int64
+	seen     bool
+}
+
+func (f *lateFrame) ReadAt(b []byte, at int64) (int, error) {
+	n, err := bytes.NewReader(f.data).ReadAt(b, at)
+	if !f.seen && at+int64(n) > f.from && at < f.to && at > 0 {
+		f.seen = true
+		clear(b[max(0, f.from-at):min(int64(n), f.to-at)])
+	}
+	return n, err
+}
+
+// A frame that was half there when it was read, and followed by another when that
+// was looked at, is read again: it is whole then.
+func TestFrameThatWasBeingWritten(t *testing.T) {
+	s := unsigned(t, 1000, 24)
+	for _, part := range [][2]int64{{0, 28}, {20, 28}, {28, 60}, {40, 41}} {
+		f := &lateFrame{data: s.data, from: s.ends[2] + part[0], to: s.ends[2] + part[1]}
+		n, err := ledger.CountLeaves(f, int64(len(s.data)))
+		require.ErrorIs(t, err, io.EOF, "%v", part)
+		assert.True(t, f.seen)
+		assert.Equal(t, s.leaves[len(s.leaves)-1], n)
+	}
 }

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"io"
 	"os"
 	"time"
 )
@@ -18,4 +19,19 @@ func Small(o Options, run, mark int64) Options {
 func WithSync(o Options, sync func(*os.File) error) Options {
 	o.tune.sync = sync
 	return o
+}
+
+// CountLeaves reads the frames of a file of leaves of so many bytes, as Verify
+// does.
+func CountLeaves(file io.ReaderAt, size int64) (int64, error) {
+	h, at, err := readHeader(file)
+	if err != nil {
+		return 0, err
+	}
+	frames := &frameReader{file: file, salt: h.salt, at: at, end: size}
+	for {
+		if _, err := frames.read(); err != nil {
+			return frames.next, err
+		}
+	}
 }
