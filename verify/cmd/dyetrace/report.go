@@ -108,6 +108,9 @@ func (a *app) drawReport(ctx context.Context, f reportFlags) error {
 		a.next("%s", s.next())
 	}
 	if r.OK != nil && !*r.OK {
+		if a.json && f.out != "-" { // which has said so
+			return errShown
+		}
 		return invalid(fmt.Errorf("%s does not hold, and its page says so: dyetrace bundle verify %s lists why", f.from, shellWord(f.from)))
 	}
 	if !r.Plots {

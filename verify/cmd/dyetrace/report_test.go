@@ -82,6 +82,10 @@ func TestReport(t *testing.T) {
 	assert.Equal(t, 3, o.code)
 	assert.Contains(t, o.err, "dyetrace bundle verify changed")
 	assert.Contains(t, page("changed.html"), "This bundle does not hold")
+	o = dyetrace(t, dir, "report", "changed", "-o", "changed.html", "--json")
+	assert.Equal(t, 3, o.code)
+	decodeJSON(t, o.out, &r)
+	assert.False(t, *r.OK)
 }
 
 func TestReportRefuses(t *testing.T) {

@@ -142,7 +142,7 @@ func (c *chart) dot(x, y float64, radius vg.Length, color string) {
 func (c *chart) draw(width, height float64, class, id, title, description string) template.HTML {
 	out := newCanvas(width, height)
 	all := draw.New(out)
-	all = draw.Crop(all, 2, -8, 2, -4)
+	all = draw.Crop(all, 2, -14, 2, -4)
 	style := lettering("soft")
 	style.YAlign = draw.YTop
 	all.FillText(style, vg.Point{X: 0, Y: all.Max.Y + 2}, c.y)

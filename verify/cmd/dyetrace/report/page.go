@@ -234,27 +234,32 @@ func (s *Source) row(i int, f *verify.Finding) row {
 	if f.Decoys != nil {
 		x.Spread = figure(f.Decoys.Dispersion, 3)
 	}
-	x.Kind, x.Word = outcome(f)
+	x.Kind, x.Word = s.outcome(f)
 	for _, v := range f.Void {
 		x.Void = append(x.Void, name(v))
 	}
 	return x
 }
 
-func outcome(f *verify.Finding) (kind, word string) {
+// outcome says what became of a finding.
+func (s *Source) outcome(f *verify.Finding) (kind, word string) {
+	kind, word = "nothing", "not rejected"
 	switch {
 	case len(f.Void) > 0:
 		return "void", "void"
 	case f.Rejected:
-		return "found", "rejected"
+		kind, word = "found", "rejected"
 	}
-	return "nothing", "not rejected"
+	if s.broken() {
+		return "void", "says " + word
+	}
+	return kind, word
 }
 
 // full says everything that the report says of a finding.
 func (s *Source) full(i int, f *verify.Finding) full {
 	out := full{ID: fmt.Sprintf("finding-%d", i), Name: name(f.Test) + " " + name(f.Key)}
-	out.Kind, out.Word = outcome(f)
+	out.Kind, out.Word = s.outcome(f)
 	add := func(what, format string, args ...any) {
 		out.Lines = append(out.Lines, line{what, fmt.Sprintf(format, args...)})
 	}
@@ -400,7 +405,7 @@ func (s *Source) timeline() []event {
 				plan.Digests = append(plan.Digests, line{"commitment of " + name(k.Name), k.Commitment.String()})
 			}
 		}
-		plan.Text += fmt.Sprintf(" %s of %s are bound by a commitment.", grouped(bound), count(len(s.Plan.Keys), "key"))
+		plan.Text += fmt.Sprintf(" %s of %s %s bound by a commitment.", grouped(bound), count(len(s.Plan.Keys), "key"), plural(bound, "is", "are"))
 	}
 	out := []event{plan}
 	for _, f := range []struct {

@@ -433,6 +433,10 @@ func TestPageOfABrokenBundle(t *testing.T) {
 	assert.Contains(t, first, "digest of ")
 	assert.Contains(t, first, "There is no finding: the bundle that says so of “student” does not hold.")
 	assert.NotContains(t, first, "shows use")
+	assert.Contains(t, first, "says rejected")
+	for n := range d.root.Descendants() {
+		assert.NotContains(t, strings.Fields(attribute(n, "class")), "found", "nothing looks like a finding")
+	}
 	for _, id := range []string{"evidence", "decoys", "samples", "power"} {
 		assert.NotContains(t, d.ids, id)
 	}

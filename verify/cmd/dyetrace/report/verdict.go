@@ -46,6 +46,7 @@ func (s *Source) verdict() verdict {
 			rejected = append(rejected, f)
 		}
 	}
+	keys := under(rejected)
 	slices.SortStableFunc(rejected, func(a, b *verify.Finding) int { return cmp.Compare(a.Adjusted, b.Adjusted) })
 	suspect := "“" + name(r.Suspect) + "”"
 	switch {
@@ -56,7 +57,7 @@ func (s *Source) verdict() verdict {
 		v.Not = "It does not show that the suspect saw marked outputs, and not that it did not."
 	case len(rejected) > 0:
 		v.Kind, v.Word = "found", "Found"
-		v.Headline = suspect + " shows use of outputs made under " + under(rejected) + "."
+		v.Headline = suspect + " shows use of outputs made under " + keys + "."
 		v.Odds = s.oddsOf(rejected)
 		v.Not = "It does not show who took the outputs, when, by which route, whether that was authorised or how much was gained by it, nor that the answers came from the suspect."
 		if r.Warning != "" {
@@ -102,6 +103,9 @@ func under(rejected []*verify.Finding) string {
 	case len(single) > 1:
 		return fmt.Sprintf("%d keys: %s", len(single), listed(single))
 	}
+	if len(joined) > 1 {
+		return "at least one of the keys that " + listed(joined) + " join"
+	}
 	return "at least one of the keys that " + listed(joined) + " joins"
 }
 
@@ -113,6 +117,9 @@ func (s *Source) oddsOf(rejected []*verify.Finding) string {
 		text = fmt.Sprintf("Were it independent of the key, so strong a result would come up at most %s", oneIn(first.Adjusted))
 	} else if last.Adjusted > first.Adjusted {
 		text += fmt.Sprintf(", and as the weakest %s", oneIn(last.Adjusted))
+	}
+	if s.Report.Family <= 1 {
+		return text + "."
 	}
 	return text + fmt.Sprintf(", counting all %s that could have found something.", count(s.Report.Family, "test"))
 }
@@ -186,14 +193,20 @@ func (s *Source) tested() []string {
 	if r.Nonce.IsZero() {
 		picked = "chosen by the key holder"
 	}
+	who := func() string {
+		if len(out) == 0 {
+			return "The suspect"
+		}
+		return "It"
+	}
 	if f := r.Frame; !f.IsZero() {
 		out = append(out, fmt.Sprintf("The suspect was asked %s, %s from a frame of %s. It gave %s.", count(f.Ask, "prompt"), picked, grouped(f.Size), outcomes(r)))
 	}
 	if f := r.Reading.Frame; !f.IsZero() {
-		out = append(out, fmt.Sprintf("It read %s, %s from a frame of %s, and said at each position what it would write there.", count(f.Ask, "marked text"), picked, grouped(f.Size)))
+		out = append(out, fmt.Sprintf("%s read %s, %s from a frame of %s, and said at each position what it would write there.", who(), count(f.Ask, "marked text"), picked, grouped(f.Size)))
 	}
 	if f := r.Twins.Frame; !f.IsZero() {
-		out = append(out, fmt.Sprintf("It said how likely it finds %s of texts of which the key planted one each.", count(f.Ask, "candidate")))
+		out = append(out, fmt.Sprintf("%s said how likely it finds each of %s, of which the key planted one an item.", who(), count(f.Ask, "candidate")))
 	}
 	var kinds, keys []string
 	for i := range r.Findings {
@@ -208,8 +221,11 @@ func (s *Source) tested() []string {
 			keys = append(keys, f.Key)
 		}
 	}
-	out = append(out, fmt.Sprintf("What it said was sealed, and then %s were tested: %s.", count(len(keys), "key"), listed(kinds)))
-	out = append(out, fmt.Sprintf("%s count together, those of earlier plans included. A suspect that is independent of all keys has a chance of at most %s that any of them rejects.", capital(count(r.Family, "test")), percent(r.Alpha)))
+	out = append(out, fmt.Sprintf("What it said was sealed, and then %s %s tested: %s.", count(len(keys), "key"), plural(len(keys), "was", "were"), listed(kinds)))
+	if r.Family == 1 {
+		return append(out, fmt.Sprintf("It is the only test. A suspect that is independent of the key has a chance of at most %s that it rejects.", percent(r.Alpha)))
+	}
+	out = append(out, fmt.Sprintf("%s count together, those of earlier plans included. A suspect that is independent of all keys has a chance of at most %s that any of them rejects.", count(r.Family, "test"), percent(r.Alpha)))
 	return out
 }
 
@@ -250,18 +266,12 @@ func (s *Source) result(x subject) result {
 	if looksAt(f.Test) == "" {
 		out.By = "by " + short(name(f.Test), 60)
 	}
-	switch {
-	case len(f.Void) > 0:
-		out.Kind, out.Word = "void", "void"
+	if out.Kind, out.Word = s.outcome(f); len(f.Void) > 0 {
 		own := slices.DeleteFunc(slices.Clone(f.Void), func(v string) bool { return slices.Contains(s.Report.Void, v) })
 		if out.Text = sentences(own); len(own) == 0 {
 			out.Text = "As all findings are, for what is said above."
 		}
 		return out
-	case f.Rejected:
-		out.Kind, out.Word = "found", "rejected"
-	default:
-		out.Kind, out.Word = "nothing", "not rejected"
 	}
 	out.Text = "Chance does as much " + odds(f) + "."
 	if again := oneIn(f.Adjusted); f.LogP < math.Log(0.05) && again != oneIn(f.LogP) {

@@ -43,6 +43,14 @@ func count(n int, what string) string {
 	return grouped(n) + " " + what + "s"
 }
 
+// plural returns one of two words.
+func plural(n int, one, more string) string {
+	if n == 1 {
+		return one
+	}
+	return more
+}
+
 // superscript writes an exponent.
 func superscript(n int) string {
 	var b strings.Builder
