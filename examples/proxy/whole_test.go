@@ -173,7 +173,8 @@ func TestUnaskedLogprobs(t *testing.T) {
 	event := func(text, more string) string {
 		return fmt.Sprintf("data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":%s}%s}]}\n\n", quoted(text), more)
 	}
-	stream := event(text, "") + event("Maybe they", "") + event(" often buy", `,"logprobs":{"content":[{}]}`) + event(" big things.", "")
+	const more = "We read of that in a paper, and we talked of it all day long. " // more than a planter holds back
+	stream := event(text, "") + event(more+"Maybe they", "") + event(" often buy", `,"logprobs":{"content":[{}]}`) + event(" big things.", "")
 	s = start(t, reply("text/event-stream", func() string { return stream }), nil)
 	_, raw = s.post(t, "/v1/chat/completions", `{"messages":[],"stream":true}`)
 	got := receive(t, bytes.NewReader(raw)).text[0]
