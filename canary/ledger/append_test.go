@@ -216,6 +216,25 @@ func TestBatchLimits(t *testing.T) {
 	assert.Equal(t, int64(3+320+1<<14), l.Reader().Size())
 }
 
+// What cannot be read because its file was closed is not damaged.
+func TestClosedIsNotDamaged(t *testing.T) {
+	dir := t.TempDir()
+	l := started(t, dir, options(1))
+	for n := range uint64(3) {
+		_, err := l.Append(bg, planting(n))
+		require.NoError(t, err)
+	}
+	r := l.Reader()
+	require.NoError(t, l.Close())
+	var damage *ledger.Damage
+	_, err := r.Leaf(1)
+	require.ErrorIs(t, err, os.ErrClosed)
+	assert.False(t, errors.As(err, &damage))
+	_, err = r.Prove(1, r.Size())
+	require.ErrorIs(t, err, os.ErrClosed)
+	assert.False(t, errors.As(err, &damage))
+}
+
 // Appenders, readers, checkpoints and a close that comes while all of them are
 // busy: everything that was acknowledged is there once.
 func TestConcurrent(t *testing.T) {

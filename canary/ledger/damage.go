@@ -3,6 +3,7 @@ package ledger
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 )
 
 // Errors that callers branch on.
@@ -43,4 +44,14 @@ func (d *Damage) Error() string {
 
 func damaged(file string, offset int64, format string, args ...any) error {
 	return &Damage{file, offset, fmt.Sprintf(format, args...)}
+}
+
+// unread is what a failure to read says: damage where the file ends too early or holds
+// something else, but not where it was closed or the disk cannot read it, which is err.
+func unread(err error, file string, offset int64, format string, args ...any) error {
+	var failed *fs.PathError
+	if errors.As(err, &failed) {
+		return fmt.Errorf("ledger: %w", failed)
+	}
+	return damaged(file, offset, format+": %v", append(args, err)...)
 }

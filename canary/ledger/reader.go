@@ -159,11 +159,11 @@ func (f *files) encoding(index int64) ([]byte, tlog.Hash, error) {
 	at := entryOf(e[:]).at
 	var length [2]byte
 	if _, err := f.leaves.ReadAt(length[:], at); err != nil {
-		return nil, tlog.Hash{}, damaged(indexFile, index*entrySize, "leaf %d is not at byte %d: %v", index, at, err)
+		return nil, tlog.Hash{}, unread(err, indexFile, index*entrySize, "leaf %d is not at byte %d", index, at)
 	}
 	b := make([]byte, binary.LittleEndian.Uint16(length[:]))
 	if _, err := f.leaves.ReadAt(b, at+2); err != nil {
-		return nil, tlog.Hash{}, damaged(indexFile, index*entrySize, "leaf %d is not at byte %d: %v", index, at, err)
+		return nil, tlog.Hash{}, unread(err, indexFile, index*entrySize, "leaf %d is not at byte %d", index, at)
 	}
 	want, err := f.ReadHashes([]int64{tlog.StoredHashIndex(0, index)})
 	if err != nil {
@@ -198,7 +198,7 @@ func (r *Reader) Prove(index, size int64) (tlog.RecordProof, error) {
 		err = tlog.CheckRecord(p, size, root, index, h)
 	}
 	if err != nil {
-		return nil, damaged(hashesFile, -1, "no proof for leaf %d of %d: %v", index, size, err)
+		return nil, unread(err, hashesFile, -1, "no proof for leaf %d of %d", index, size)
 	}
 	return p, nil
 }
@@ -228,7 +228,7 @@ func (r *Reader) ProveTree(size, older int64) (tlog.TreeProof, error) {
 		err = tlog.CheckTree(p, size, now, older, then)
 	}
 	if err != nil {
-		return nil, damaged(hashesFile, -1, "no proof for %d of %d leaves: %v", older, size, err)
+		return nil, unread(err, hashesFile, -1, "no proof for %d of %d leaves", older, size)
 	}
 	return p, nil
 }

@@ -139,7 +139,7 @@ func (s *stream) read() ([]byte, error) {
 	}
 	var want tlog.Hash
 	if _, err := io.ReadFull(s.hashes, want[:]); err != nil {
-		return nil, damaged(hashesFile, -1, "the hash of leaf %d is missing: %v", s.next, err)
+		return nil, unread(err, hashesFile, -1, "the hash of leaf %d is missing", s.next)
 	}
 	if tlog.RecordHash(b) != want {
 		return nil, damaged(leavesFile, s.at-int64(len(b)), "leaf %d is not what was written", s.next)
@@ -148,7 +148,7 @@ func (s *stream) read() ([]byte, error) {
 	// leaf's.
 	inner := bits.TrailingZeros64(uint64(s.next) + 1)
 	if _, err := s.hashes.Discard(inner * tlog.HashSize); err != nil {
-		return nil, damaged(hashesFile, -1, "hashes behind leaf %d are missing: %v", s.next, err)
+		return nil, unread(err, hashesFile, -1, "hashes behind leaf %d are missing", s.next)
 	}
 	s.next++
 	return b, nil
@@ -157,7 +157,7 @@ func (s *stream) read() ([]byte, error) {
 func (s *stream) fill(b []byte) error {
 	n, err := io.ReadFull(s.leaves, b)
 	if err != nil {
-		return damaged(leavesFile, s.at, "leaf %d is cut off: %v", s.next, err)
+		return unread(err, leavesFile, s.at, "leaf %d is cut off", s.next)
 	}
 	s.at += int64(n)
 	return nil
