@@ -270,7 +270,7 @@ func TestStudyOfAnInnocent(t *testing.T) {
 	done(t, dir, "key", "commit", "false/lab")
 	o = dyetrace(t, dir, "judge", "study", "--keys", "false")
 	assert.Equal(t, 3, o.code, o.out+o.err)
-	assert.Contains(t, o.err, "as the plan says")
+	assert.Contains(t, o.err, "false/lab.mark.json is mark")
 }
 
 // A collection that was killed goes on, and asks nothing again that was answered; one
