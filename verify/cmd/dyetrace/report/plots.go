@@ -196,7 +196,7 @@ func decoyPicture(id string, x subject) picture {
 	}
 	n := float64(len(x.d.Decoys))
 	top := math.Max(float64(peak), n*binWidth*0.4) * 1.35
-	c := newChart("standard deviations above what chance gives on average", "decoy keys", lo, hi, 0, top)
+	c := newChart("standard deviations above the null mean", "decoy keys", lo, hi, 0, top)
 	var bars plotter.XYs
 	bars = append(bars, plotter.XY{X: lo})
 	for i, k := range bins {
@@ -402,7 +402,7 @@ func (s *Source) powerPicture() *picture {
 	desc := fmt.Sprintf("Chance to reject against the size of the effect, for %s; dots mark the observed effects.", listed(names))
 	pic := &picture{Legend: legends(names), Data: data}
 	pic.Pictures = twice("power", title, desc, func(width, height float64) *chart {
-		c := newChart("effect: standard deviations a score (logarithmic)", "chance to reject, per cent", lo, hi, 0, 106)
+		c := newChart("effect, standard deviations a score", "chance to reject, per cent", lo, hi, 0, 106)
 		c.X.Scale, c.X.Tick.Marker = plot.LogScale{}, plot.TickerFunc(logTicks)
 		c.line(plotter.XYs{{X: lo, Y: 80}, {X: hi, Y: 80}}, stroke{"ink", []vg.Length{3, 3}}, 1)
 		c.say(lo, 80, 4, 4, draw.XLeft, "ink", "80 %")
