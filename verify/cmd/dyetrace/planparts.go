@@ -196,7 +196,8 @@ func (f *planFlags) applyServed(s study, p *verify.Plan, given map[string]bool) 
 	return nil
 }
 
-// readServed reads served answers: tokens, or texts that the plan's tokenizer reads.
+// readServed reads served answers: tokens, or texts that the plan's tokenizer reads. A
+// prompt that is text is not known in tokens: what a chat template made of it is not said.
 func readServed(s study, p *verify.Plan, path string) ([]watermark.Text, error) {
 	lines, err := readLinesOf("served answer", path)
 	if err != nil {
@@ -207,7 +208,8 @@ func readServed(s study, p *verify.Plan, path string) ([]watermark.Text, error) 
 	for i, line := range lines {
 		var l struct {
 			servedLine
-			Text *string `json:"text"`
+			Prompt promptIDs `json:"prompt"`
+			Text   *string   `json:"text"`
 		}
 		if err := json.Unmarshal([]byte(line), &l); err != nil {
 			return nil, fmt.Errorf("%s:%d: %w", path, i+1, err)
@@ -230,6 +232,16 @@ func readServed(s study, p *verify.Plan, path string) ([]watermark.Text, error) 
 		texts[i] = watermark.Text{Prompt: l.Prompt, PromptKnown: l.PromptKnown, Tokens: l.Tokens}
 	}
 	return texts, nil
+}
+
+// promptIDs are the tokens of a prompt, none if it is text.
+type promptIDs []int32
+
+func (p *promptIDs) UnmarshalJSON(data []byte) error {
+	if len(data) > 0 && data[0] == '"' {
+		return nil
+	}
+	return json.Unmarshal(data, (*[]int32)(p))
 }
 
 // applyTests takes the tests of the flags, or those that suit what the study has.
