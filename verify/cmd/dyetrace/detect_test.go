@@ -65,8 +65,8 @@ func newShelf(t *testing.T, n, tokens int) shelf {
 	m, err := novels()
 	require.NoError(t, err)
 	s := shelf{dir: t.TempDir()}
-	done(t, s.dir, "key", "mark", "lab")
-	done(t, s.dir, "key", "mark", "other")
+	fixedMark(t, s.dir, "lab", 1)
+	fixedMark(t, s.dir, "other", 2)
 	s.mark = openMark(t, filepath.Join(s.dir, "lab"))
 	for i, p := range prompts(t, n, 3) {
 		ids := m.write(t, session(t, s.mark, uint64(i)), p, tokens)
@@ -226,7 +226,7 @@ func TestDetectEachLine(t *testing.T) {
 func TestDetectOnManyCores(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	done(t, dir, "key", "mark", "lab")
+	fixedMark(t, dir, "lab", 1)
 	mark := openMark(t, filepath.Join(dir, "lab"))
 	rng := rand.New(rand.NewPCG(3, 4))
 	corpus := mark.NewDetector()
@@ -331,7 +331,7 @@ func TestDetectManyKeys(t *testing.T) {
 	m, err := novels()
 	require.NoError(t, err)
 	dir := t.TempDir()
-	done(t, dir, "key", "new", "root.key")
+	fixedKey(t, filepath.Join(dir, "root.key"), 3)
 	names := make([]string, 40)
 	for i := range names {
 		names[i] = fmt.Sprintf("account %d", i)
@@ -403,7 +403,7 @@ func TestLocalizeAtItsRate(t *testing.T) {
 		input.WriteString(strings.Join(strings.Fields(text), " ") + "\n")
 	}
 	spans := map[float64]int{}
-	for _, alpha := range []float64{0.5, 1e-3} {
+	for _, alpha := range []float64{0.5, 1e-8} {
 		o := withInput(t, s.dir, input.String(), "detect", "--json", "-l", "--lines", "-m", "lab", "-m", "other", "-t", absolute(t, tokenizerPath), "--alpha", fmt.Sprint(alpha))
 		for line := range strings.Lines(o.out) {
 			var r textResult
@@ -414,8 +414,8 @@ func TestLocalizeAtItsRate(t *testing.T) {
 			}
 		}
 	}
-	assert.Greater(t, spans[0.5], spans[1e-3]+10)
-	assert.Positive(t, spans[1e-3])
+	assert.Greater(t, spans[0.5], spans[1e-8]+10)
+	assert.Positive(t, spans[1e-8])
 }
 
 // Inputs that make no sense end with code 2 and say what is wrong and what would do.

@@ -3,6 +3,7 @@ package main_test
 import (
 	"crypto/rand"
 	"encoding/json"
+	mathrand "math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -23,6 +24,23 @@ func anyMark(t testing.TB) *watermark.Watermark {
 	w, err := watermark.New(k, watermark.Gumbel{}, watermark.Options{})
 	require.NoError(t, err)
 	return w
+}
+
+// fixedKey writes the key that a seed draws, so that a test says the same every time.
+func fixedKey(t testing.TB, path string, seed byte) {
+	t.Helper()
+	k, err := keys.New(mathrand.NewChaCha8([32]byte{seed}))
+	require.NoError(t, err)
+	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+	require.NoError(t, keys.WriteFile(path, k))
+}
+
+// fixedMark makes a mark under the key that a seed draws.
+func fixedMark(t *testing.T, dir, stem string, seed byte) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "fixed.key")
+	fixedKey(t, path, seed)
+	done(t, dir, "key", "mark", stem, "--key", path)
 }
 
 // openMark makes the mark of two files that the command wrote.

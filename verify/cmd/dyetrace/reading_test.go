@@ -63,7 +63,7 @@ func (s *suspect) completions(w http.ResponseWriter, r *http.Request) {
 func TestStudyOfReading(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	done(t, dir, "key", "mark", "study/keys/lab")
+	fixedMark(t, dir, "study/keys/lab", 7)
 	mark := openMark(t, filepath.Join(dir, "study/keys/lab"))
 	teacher, err := novels()
 	require.NoError(t, err)
@@ -87,14 +87,16 @@ func TestStudyOfReading(t *testing.T) {
 	o := dyetrace(t, dir, slices.Concat(collect[:len(collect)-4], []string{"--url", s.URL})...)
 	assert.Equal(t, 2, o.code)
 	assert.Contains(t, o.err, "--reference-url")
-	done(t, dir, slices.Concat(collect, []string{"--url", s.URL})...)
+	ask := func() { done(t, dir, slices.Concat(collect, []string{"--url", s.URL})...) }
+	ask()
 	o = dyetrace(t, dir, "seal", "study")
 	assert.Equal(t, 2, o.code)
 	assert.Contains(t, o.err, "--control other")
-	done(t, dir, slices.Concat(collect, []string{"--url", base.URL, "--control", "other"})...)
+	askOther := func() { done(t, dir, slices.Concat(collect, []string{"--url", base.URL, "--control", "other"})...) }
+	askOther()
 	assert.Contains(t, dyetrace(t, dir, slices.Concat(collect, []string{"--url", base.URL, "--control", "nobody"})...).err, "no control of the plan")
 	done(t, dir, "seal", "study")
-	o = dyetrace(t, dir, "judge", "study", "--json")
+	o = judge(t, dir, func() { ask(); askOther() }, "--json")
 	require.Equal(t, 1, o.code, o.err)
 	var r verify.Report
 	decodeJSON(t, o.out, &r)
@@ -115,7 +117,7 @@ func TestStudyOfCanaries(t *testing.T) {
 	book, err := canary.ReadFile("../../../examples/quickstart/corpus/canaries.txt")
 	require.NoError(t, err)
 	tree := book.Trees()[0].Name
-	done(t, dir, "key", "new", "root.key")
+	fixedKey(t, filepath.Join(dir, "root.key"), 8)
 	done(t, dir, "key", "derive", "root.key", "epoch=2026-11/vendor/canaries", "-o", "study/keys/canaries.key")
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "prompts.txt"), []byte(strings.Join(prompts(t, 150, 8), "\n")), 0o644))
 	out := done(t, dir, "plan", "study", "--suspect", "student", "--prompts", "prompts.txt", "--book", absolute(t, "../../../examples/quickstart/corpus/canaries.txt"),
@@ -141,7 +143,7 @@ func TestStudyOfCanaries(t *testing.T) {
 	}
 	done(t, dir, "collect", "study", "--url", s.URL, "--model", "student")
 	done(t, dir, "seal", "study")
-	o := dyetrace(t, dir, "judge", "study", "--json")
+	o := judge(t, dir, nil, "--json")
 	require.Equal(t, 1, o.code, o.out+o.err)
 	var r verify.Report
 	decodeJSON(t, o.out, &r)

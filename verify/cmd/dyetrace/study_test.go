@@ -131,13 +131,39 @@ func learnt(t testing.TB, mark *watermark.Watermark, answers int) *model {
 func newStudy(t *testing.T, ask int) (dir string, mark *watermark.Watermark) {
 	t.Helper()
 	dir = t.TempDir()
-	done(t, dir, "key", "mark", "study/keys/lab")
-	done(t, dir, "key", "mark", "study/keys/unused")
+	fixedMark(t, dir, "study/keys/lab", 4)
+	fixedMark(t, dir, "study/keys/unused", 5)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "prompts.txt"), []byte(strings.Join(prompts(t, 80, 4), "\n")), 0o644))
 	done(t, dir, "plan", "study", "--suspect", "student", "--prompts", "prompts.txt", "--tokenizer", absolute(t, tokenizerPath),
 		"--ask", fmt.Sprint(ask), "--decoys", "1000", "--held-out", "unused")
 	done(t, dir, "plan", "study", "--logged", "in this test", "--nonce", hex.EncodeToString(bytes.Repeat([]byte{7}, 32)), "--nonce-source", "seven")
 	return dir, openMark(t, filepath.Join(dir, "study/keys/lab"))
+}
+
+// judge judges a study whose suspect is to be found. Decoy keys are drawn from the
+// seal, and so from the time: once in 10^4 findings their diagnostics void one that is
+// right, and then it is collected anew, which leaves one failure in 10^7 or so.
+func judge(t *testing.T, dir string, collect func(), flags ...string) outcome {
+	t.Helper()
+	o := dyetrace(t, dir, append([]string{"judge", "study"}, flags...)...)
+	if o.code == 1 {
+		return o
+	}
+	t.Logf("judged again: %s", o.out)
+	for _, pattern := range []string{"journal.jsonl", "transcript.jsonl", "seal.json", "controls/*/journal.jsonl", "controls/*/transcript.jsonl", "controls/*/seal.json"} {
+		paths, err := filepath.Glob(filepath.Join(dir, "study", pattern))
+		require.NoError(t, err)
+		for _, path := range paths {
+			require.NoError(t, os.Remove(path))
+		}
+	}
+	if collect == nil {
+		done(t, dir, "collect", "study")
+	} else {
+		collect()
+	}
+	done(t, dir, "seal", "study")
+	return dyetrace(t, dir, append([]string{"judge", "study"}, flags...)...)
 }
 
 // The whole story, through the binary and over HTTP, and its figures made again by
@@ -177,7 +203,7 @@ func TestStudy(t *testing.T) {
 	done(t, dir, "seal", "study")
 	assert.Contains(t, dyetrace(t, dir, "collect", "study").err, "sealed")
 
-	judged := dyetrace(t, dir, "judge", "study")
+	judged := judge(t, dir, nil)
 	require.Equal(t, 1, judged.code, judged.err)
 	assert.Contains(t, judged.out, "REJECTED")
 	assert.Contains(t, judged.err, "next: dyetrace report study/")
@@ -248,7 +274,7 @@ func TestStudy(t *testing.T) {
 func TestStudyOfAnInnocent(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	done(t, dir, "key", "mark", "vendor/lab")
+	fixedMark(t, dir, "vendor/lab", 6)
 	done(t, dir, "key", "commit", "vendor/lab")
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "prompts.txt"), []byte(strings.Join(prompts(t, 40, 4), "\n")), 0o644))
 	plan := done(t, dir, "plan", "study", "--suspect", "student", "--prompts", "prompts.txt", "--tokenizer", absolute(t, tokenizerPath),
