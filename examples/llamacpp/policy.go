@@ -72,7 +72,7 @@ func parsePolicy(r io.Reader, name string) (policy, error) {
 		}
 		if !seen[""] {
 			if text != policyHead {
-				return p, fmt.Errorf("%s:%d: first line is %q, want %q", name, n, brief(text), policyHead)
+				return p, fmt.Errorf("%s:%d: first line is another than %q", name, n, policyHead) // it may be a key by mistake
 			}
 			seen[""] = true
 			continue

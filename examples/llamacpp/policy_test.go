@@ -36,7 +36,7 @@ func TestPolicy(t *testing.T) {
 	assert.Equal(t, policy{[]string{"cohort"}, []int{5}, 2, watermark.Tournament{Depth: 30}, false}, p)
 	for text, want := range map[string]string{
 		"":                                   `f: is empty, want "dyetrace server policy/1" first`,
-		"layer vendor 1":                     `f:1: first line is "layer vendor 1"`,
+		"layer vendor 1":                     `f:1: first line is another than "dyetrace server policy/1"`,
 		policyHead + "\nlayer vendor":        "f:2: layer has 1 values, want 2",
 		policyHead + "\nlayer vendor 0":      `f:2: layer is "0", want 1 to 1000000`,
 		policyHead + "\nlayer account 1":     `f:2: layer is "account", want vendor, epoch or cohort`,
