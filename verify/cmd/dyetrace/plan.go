@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -215,92 +214,7 @@ func (f *planFlags) apply(s study, p *verify.Plan, given map[string]bool) error 
 	return nil
 }
 
-func (f *planFlags) applyPlain(_ study, p *verify.Plan, given map[string]bool) error {
-	set := func(name string, apply func()) {
-		if given[name] {
-			apply()
-		}
-	}
-	set("suspect", func() { p.Suspect = f.suspect })
-	set("sequence", func() { p.Sequence = f.sequence })
-	set("earlier", func() { p.Earlier = f.earlier })
-	set("alpha", func() { p.Alpha = f.alpha })
-	set("decoys", func() { p.Decoys = f.decoys })
-	set("missing", func() { p.Void.Missing = f.missing })
-	set("one-model", func() { p.Void.OneModel = f.oneModel })
-	set("same-probes", func() { p.Void.SameProbes = f.sameProbes })
-	set("probe", func() { p.Probes = f.probes })
-	set("control", func() { p.Controls = f.controls })
-	set("correction", func() { p.Correction = verify.Correction(f.correction) })
-	set("nonce-source", func() { p.Nonce.Source = f.nonceSource })
-	if p.Suspect == "" {
-		return usage(errors.New("a new plan needs --suspect, the name of the model under test"))
-	}
-	if given["nonce"] {
-		d, err := collect.ParseDigest(strings.ToLower(f.nonce))
-		if err != nil {
-			return usage(fmt.Errorf("--nonce is %.80q, want 64 hexadecimal digits, such as a beacon's randomness or the hash of a block", f.nonce))
-		}
-		p.Nonce.Value = d
-	}
-	if p.Nonce.Value.IsZero() != (p.Nonce.Source == "") {
-		return usage(errors.New("--nonce and --nonce-source go together: the number, and where anybody can look it up"))
-	}
-	return nil
-}
-
-func (f *planFlags) applyTokenizer(s study, p *verify.Plan, given map[string]bool) error {
-	if !given["tokenizer"] {
-		if given["tokenizer-name"] {
-			p.Tokenizer.Name = f.tokenizerName
-		}
-		return nil
-	}
-	t, data, err := readTokenizer(f.tokenizer)
-	if err != nil {
-		return err
-	}
-	name := f.tokenizerName
-	if name == "" {
-		name = baseName(f.tokenizer)
-	}
-	p.Tokenizer = verify.TokenizerID{Name: name, Digest: t.Digest()}
-	return s.writeBytes(data, tokenizerFile)
-}
-
-func (f *planFlags) applyPrompts(s study, p *verify.Plan, given map[string]bool) error {
-	if given["prompts"] {
-		prompts, err := readPrompts(f.prompts, f.promptField)
-		if err != nil {
-			return err
-		}
-		frame, err := collect.NewFrame(prompts)
-		if err != nil {
-			return fmt.Errorf("%s: %w", f.prompts, err)
-		}
-		if err := s.write(frame, 0o644, promptsFile); err != nil {
-			return err
-		}
-		ask := frame.Len()
-		p.Frame = verify.FramePlan{Digest: frame.Digest(), Size: frame.Len(), Ask: ask}
-	}
-	if given["ask"] {
-		if f.ask < 1 || f.ask > p.Frame.Size {
-			return usage(fmt.Errorf("--ask is %d, want 1 to %d, the number of prompts", f.ask, p.Frame.Size))
-		}
-		p.Frame.Ask = f.ask
-	}
-	if given["logged"] {
-		for _, frame := range []*verify.FramePlan{&p.Frame, &p.Reading.Frame, &p.Twins.Frame} {
-			if !frame.IsZero() {
-				frame.Logged = f.logged
-			}
-		}
-	}
-	return nil
-}
-
-// Explanation is what is printed of a plan.
+// An explanation is what is printed of a plan.
 type explanation struct {
 	Plan    rawJSON        `json:"plan"`
 	Digest  collect.Digest `json:"digest"`

@@ -3,21 +3,11 @@ package main
 import (
 	"fmt"
 	"io"
-	"net/http"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/dyetrace/dyetrace/verify/collect"
 )
-
-// httpClient asks suspects, through no proxy.
-func httpClient(timeout time.Duration) *http.Client {
-	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.Proxy = nil
-	t.MaxIdleConnsPerHost = 64
-	return &http.Client{Transport: t, Timeout: timeout}
-}
 
 // sealed is a transcript that was sealed.
 type sealed struct {
