@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/bzip2"
 	"compress/gzip"
+	"flag"
 	"io"
 	"math"
 	"math/rand/v2"
@@ -25,6 +26,11 @@ import (
 var binary string
 
 func TestMain(m *testing.M) {
+	flag.Parse()
+	set := func(name string) string { return flag.Lookup("test." + name).Value.String() }
+	if set("fuzzworker") == "true" || set("fuzz") != "" && set("run") == "^$" { // fuzz targets need no binary
+		os.Exit(m.Run())
+	}
 	dir, err := os.MkdirTemp("", "dyetrace-test-")
 	if err != nil {
 		panic(err)
