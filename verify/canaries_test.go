@@ -155,6 +155,22 @@ func TestCellsInTheProtocol(t *testing.T) {
 	}
 }
 
+// An answer in another encoding is read as far as it is text, and said.
+func TestAnswersThatAreNotUTF8(t *testing.T) {
+	book, key := smallBook(t), newKey(t, 5)
+	judged := func(tail string) *verify.Finding {
+		answers := says(rand.New(rand.NewPCG(1, 9)), 150, func(int) float64 { return 0 })
+		answers[3] += tail
+		x := newCase(t, answers, nil)
+		planting(t, x, book, key, nil, verify.Test{Name: verify.Cells})
+		return x.judgeAll(t).Finding("canaries", verify.Cells)
+	}
+	whole, broken := judged(""), judged(" caf\xe9")
+	assert.Equal(t, whole.LogP, broken.LogP)
+	assert.NotContains(t, strings.Join(whole.Notes, ";"), "UTF-8")
+	assert.Contains(t, broken.Notes, "1 answers are not UTF-8: bytes that are no text were read as U+FFFD")
+}
+
 // Over keys, p-values of clean suspects are super-uniform in every test of canaries,
 // whatever the suspect does: it leans, copies one answer, refuses most or speaks of one
 // thing only.

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/dyetrace/dyetrace/canary"
 	"github.com/dyetrace/dyetrace/verify/collect"
@@ -146,8 +148,8 @@ func (c *Case) counted(t *collect.Transcript, test Test) ([]canary.Count, int, e
 			err = c.pick(items, e)
 		case Order:
 			c.order(items, e)
-		default:
-			err = tally.Add(canary.Request{Prompt: e.Question}, e.Text)
+		default: // a suspect must not be able to end a case by one byte
+			err = tally.Add(canary.Request{Prompt: e.Question}, strings.ToValidUTF8(e.Text, "\uFFFD"))
 		}
 		if err != nil {
 			return nil, 0, fmt.Errorf("verify: answer %d: %w", i, err)
@@ -162,6 +164,16 @@ func (c *Case) counted(t *collect.Transcript, test Test) ([]canary.Count, int, e
 	}
 	slices.SortFunc(out, func(a, b canary.Count) int { return cmp.Compare(a.Unit.String(), b.Unit.String()) })
 	return out, answers, nil
+}
+
+// garbled returns the number of answers that are not UTF-8.
+func garbled(t *collect.Transcript) (n int) {
+	for _, e := range t.Prompts {
+		if !utf8.ValidString(e.Text) {
+			n++
+		}
+	}
+	return n
 }
 
 // pick counts an answer to a question that has many.

@@ -57,6 +57,9 @@ func (j *judgement) tree(ctx context.Context, k KeyPlan, key keys.Key) error {
 		}
 		f := k.finding(test)
 		f.Raw = answers
+		if n := garbled(j.c.Transcript); n > 0 {
+			f.Notes = append(f.Notes, fmt.Sprintf("%d answers are not UTF-8: bytes that are no text were read as U+FFFD", n))
+		}
 		if err := j.fillTree(&f, t, key); err != nil {
 			return err
 		}
