@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/ed25519"
+	"math/rand/v2"
 	"path/filepath"
 	"testing"
 	"time"
@@ -29,7 +30,7 @@ func (s proofSigner) Verify(msg, signature []byte) bool {
 func FuzzProof(f *testing.F) {
 	s := proofSigner{ed25519.NewKeyFromSeed(bytes.Repeat([]byte{7}, 32))}
 	dir := filepath.Join(f.TempDir(), "ledger")
-	log, err := ledger.Open(dir, ledger.Options{Signer: s, Verifier: s, Clock: func() time.Time { return time.Date(2026, 11, 25, 2, 40, 0, 0, time.UTC) }})
+	log, err := ledger.Open(dir, ledger.Options{Signer: s, Verifier: s, Random: rand.NewChaCha8([32]byte{1}), Clock: func() time.Time { return time.Date(2026, 11, 25, 2, 40, 0, 0, time.UTC) }})
 	if err != nil {
 		f.Fatal(err)
 	}
