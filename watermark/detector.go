@@ -97,13 +97,17 @@ func (d *Detector) Add(t Text) error {
 // Skip leaves out what a text has occurrences of, be it added before or after: a
 // prompt or a quotation, which the author of an answer may have copied. What occurs
 // is what the source hashes: a window, for nearly all marks, whatever follows it.
-// It fails for a negative token and then skips nothing.
+// It fails for a negative token and then skips nothing. A text of no tokens has no
+// occurrences, that of a padded window at its head neither.
 func (d *Detector) Skip(tokens []Token) error {
 	if d.mark == nil {
 		return errZeroDetector
 	}
 	if err := (Text{Tokens: tokens}).check(); err != nil {
 		return err
+	}
+	if len(tokens) == 0 {
+		return nil
 	}
 	if d.skipped.slots == nil {
 		d.skipped = newSeedSet(len(tokens))

@@ -191,3 +191,19 @@ func TestUnits(t *testing.T) {
 		assert.Equal(t, d.Result().Score, float64(sum)*0x1p-32)
 	}
 }
+
+// A text of no tokens has none of the windows that reach before the beginning.
+func TestSkipOfNothing(t *testing.T) {
+	w, err := New(Config{Key: NewKey(7), ContextWidth: 2})
+	require.NoError(t, err)
+	text := watermark.Text{Tokens: []watermark.Token{5, 6, 7, 8, 9}}
+	want, err := w.Detect(text)
+	require.NoError(t, err)
+	require.Equal(t, 5, want.Scored)
+	d := w.NewDetector()
+	require.NoError(t, d.Skip(nil))
+	require.NoError(t, d.Add(text))
+	assert.Equal(t, want, d.Result())
+	require.NoError(t, d.Skip(text.Tokens[:1]))
+	assert.Equal(t, 3, d.Result().Scored, "the heads (-1, -1) and (-1, 5)")
+}
