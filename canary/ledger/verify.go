@@ -40,12 +40,19 @@ type Report struct {
 // It writes nothing and needs no lock. Its memory is about a fiftieth of the
 // ledger, at most 256 MiB.
 func Verify(dir string, v note.Verifier, known ...[]byte) (Report, error) {
+	return VerifyProgress(dir, v, func(int64, int64) error { return nil }, known...)
+}
+
+// VerifyProgress is [Verify] that tells, from the caller's goroutine and after every
+// frame, how many bytes were read and how many the file of leaves has, room at its
+// end included. An error of progress ends it and is returned.
+func VerifyProgress(dir string, v note.Verifier, progress func(done, total int64) error, known ...[]byte) (Report, error) {
 	f, err := os.Open(filepath.Join(dir, leavesFile))
 	if err != nil {
 		return Report{}, fmt.Errorf("ledger: %w", err)
 	}
 	defer f.Close()
-	a := &auditor{dir: dir, leaves: f, kinds: map[Kind]int64{}, wanted: map[int64][]wantedRoot{}, bindings: newBindings()}
+	a := &auditor{dir: dir, leaves: f, progress: progress, kinds: map[Kind]int64{}, wanted: map[int64][]wantedRoot{}, bindings: newBindings()}
 	if a.header, a.at, err = readHeader(f); err != nil {
 		return Report{}, err
 	}
@@ -77,6 +84,7 @@ type auditor struct {
 	end      int64               // offset behind the last frame
 	torn     int64
 	leaf     Leaf // scratch
+	progress func(done, total int64) error
 }
 
 // A wantedRoot is what somebody said of the first leaves.
@@ -180,6 +188,9 @@ func (a *auditor) read() error {
 			return err
 		}
 		a.bindings.settle()
+		if err := a.progress(frames.at, a.size); err != nil {
+			return err
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package ledger_test
 
 import (
 	"encoding/binary"
+	"errors"
 	"hash/crc32"
 	"os"
 	"path/filepath"
@@ -34,6 +35,33 @@ func TestVerify(t *testing.T) {
 	assert.Equal(t, map[ledger.Kind]int64{ledger.KindCommitment: 1, ledger.KindBook: 1, ledger.KindPolicy: 1, ledger.KindPlanting: 20, ledger.KindOutput: 1}, report.Kinds)
 	assert.Equal(t, ledger.Checkpoint{Origin: report.Origin, Size: 24, Root: report.Root}, report.Signed)
 	assert.Zero(t, report.Torn)
+}
+
+func TestVerifyProgress(t *testing.T) {
+	dir := t.TempDir()
+	l := started(t, dir, options(1))
+	for n := range uint64(20) {
+		_, err := l.Append(bg, planting(n))
+		require.NoError(t, err)
+	}
+	require.NoError(t, l.Close())
+	info, err := os.Stat(filepath.Join(dir, "leaves"))
+	require.NoError(t, err)
+	calls, last := 0, int64(0)
+	_, err = ledger.VerifyProgress(dir, public, func(done, total int64) error {
+		calls++
+		assert.Greater(t, done, last)
+		assert.LessOrEqual(t, done, total)
+		assert.Equal(t, info.Size(), total)
+		last = done
+		return nil
+	})
+	require.NoError(t, err)
+	assert.Greater(t, calls, 20, "a frame an append")
+	enough := errors.New("enough")
+	_, err = ledger.VerifyProgress(dir, public, func(int64, int64) error { calls--; return enough })
+	assert.ErrorIs(t, err, enough)
+	assert.Greater(t, calls, 19, "it ended at once")
 }
 
 // forge changes the first byte of the output's hash in the planting that is

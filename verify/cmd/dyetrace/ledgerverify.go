@@ -1,9 +1,12 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -33,12 +36,12 @@ meanwhile.`,
   dyetrace ledger verify data/ledger -v ledger.pub --known monday.checkpoint
   dyetrace ledger verify -v ledger.pub --proof leaf17.proof.json`,
 		Args: cobra.ArbitraryArgs,
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			if proof == "" {
 				if err := oneFolder(nil, args); err != nil {
 					return err
 				}
-				return a.verifyLedger(&v, args[0], known)
+				return a.verifyLedger(cmd.Context(), &v, args[0], known)
 			}
 			if len(args) > 0 || len(known) > 0 {
 				return usage(errors.New("--proof is verified by itself, want neither a ledger nor --known with it"))
@@ -88,7 +91,7 @@ type ledgerResult struct {
 	Checks   []verify.Check   `json:"checks"`
 }
 
-func (a *app) verifyLedger(f *verifierFlag, dir string, files []string) error {
+func (a *app) verifyLedger(ctx context.Context, f *verifierFlag, dir string, files []string) error {
 	v, err := f.open()
 	if err != nil {
 		return err
@@ -109,11 +112,21 @@ func (a *app) verifyLedger(f *verifierFlag, dir string, files []string) error {
 			result.Known = append(result.Known, c.Size)
 		}
 	}
-	bar := a.progress("hashing "+dir, 0)
+	size := int64(0)
+	if info, err := os.Stat(filepath.Join(dir, "leaves")); err == nil { // else Verify says what is wrong
+		size = info.Size()
+	}
+	bar := a.progressBytes("hash", size)
 	defer bar.Done()
-	r, err := ledger.Verify(dir, v, known...)
+	r, err := ledger.VerifyProgress(dir, v, func(done, _ int64) error {
+		bar.Set(done)
+		return ctx.Err()
+	}, known...)
 	bar.Done()
-	if err != nil {
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
 		return ledgerError(dir, err)
 	}
 	result.say(r)
