@@ -28,6 +28,7 @@ func written(t testing.TB) (dir string, tok *tokenizer.Tokenizer) {
 		out, err := cmd.CombinedOutput()
 		require.NoError(t, err, string(out))
 		assert.Contains(t, string(out), "cohort-2026-11-blue.mark.json")
+		assert.Contains(t, string(out), "ledger.pub")
 		assert.NotContains(t, string(out), "dyetrace_secret1_")
 	}
 	tok, err := tokenizer.ReadFile(filepath.Join(dir, "tokenizer.json"))

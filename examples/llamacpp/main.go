@@ -117,11 +117,20 @@ func writeMarks(o options, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
+	_, _, public, err := planting.Signer(root, o.origin)
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(o.writeMarks, "ledger.pub")
+	fmt.Fprintln(stdout, path)
+	if err := os.WriteFile(path, []byte(public+"\n"), 0o644); err != nil {
+		return err
+	}
 	data, err := tokenizerJSON(o.engine.Model)
 	if err != nil {
 		return fmt.Errorf("llamacpp: the marks are written; no tokenizer.json: %w", err)
 	}
-	path := filepath.Join(o.writeMarks, "tokenizer.json")
+	path = filepath.Join(o.writeMarks, "tokenizer.json")
 	fmt.Fprintln(stdout, path)
 	return os.WriteFile(path, data, 0o644)
 }

@@ -79,7 +79,7 @@ func parse(args []string, now time.Time, usage io.Writer) (options, error) {
 	flags.DurationVar(&o.again, "again", 5*time.Second, "how often the ledger is signed, or opened again if it could not be")
 	flags.DurationVar(&o.drain, "drain", time.Minute, "how long answers may take to finish after SIGTERM")
 	flags.DurationVar(&o.stall, "stall", 30*time.Second, "how long a client may leave a write waiting before it is given up")
-	flags.StringVar(&o.writeMarks, "write-marks", "", "write the marks with their secrets, and the model's tokenizer.json, into this `folder`, for dyetrace detect, and end")
+	flags.StringVar(&o.writeMarks, "write-marks", "", "write the marks with their secrets, the model's tokenizer.json and the ledger's public key into this `folder`, for the command dyetrace, and end")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		fmt.Fprint(usage, usageText)
