@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -37,7 +38,7 @@ func TestTour(t *testing.T) {
 	for _, line := range regexp.MustCompile(`(?m)^dyetrace .*$|\bdyetrace [a-z]+( [a-z]+)?`).FindAllString(string(readme), -1) {
 		words := strings.Fields(strings.Split(line, ">")[0])[1:]
 		name := words[:1]
-		if len(words) > 1 && (words[0] == "key" || words[0] == "bundle") {
+		if len(words) > 1 && slices.Contains([]string{"key", "bundle", "ledger", "canary", "power"}, words[0]) && !strings.HasPrefix(words[1], "-") {
 			name = words[:2]
 		}
 		if name[0] == "help" {
