@@ -152,13 +152,16 @@ func TestLedger(t *testing.T) {
 		if wanted[a.key] == nil {
 			wanted[a.key] = map[ledger.Unit]bool{}
 		}
-		for u := range must(t, book, a.cohort, canary.Request{Prompt: question}, a.text) {
+		here := must(t, book, a.cohort, canary.Request{Prompt: question}, a.text)
+		for u := range here {
 			wanted[a.key][u] = true
 			assert.True(t, units[u], "%s: unit %v of %q", a.key, u, a.text)
 		}
 		digest, err := names.Output([]byte(a.text))
 		require.NoError(t, err)
-		assert.Contains(t, outputs, digest, a.key)
+		if len(here) > 0 {
+			assert.Contains(t, outputs, digest, a.key)
+		}
 		got[a.key] = outputs
 	}
 	for key, want := range wanted {

@@ -12,9 +12,9 @@ import (
 // Metrics are what the server counts besides what is planted and what the engine
 // counts.
 type metrics struct {
-	requests                             metric.Counters // by status
-	inFlight                             atomic.Int64
-	gone, refusedOptOuts, errors, panics atomic.Int64
+	requests                     metric.Counters // by status
+	inFlight                     atomic.Int64
+	gone, refusedOptOuts, errors atomic.Int64
 }
 
 // A recorder knows which status was answered.

@@ -39,7 +39,6 @@ type choice struct {
 	offset  int            // characters before them
 	prompt  []int32
 	roled   bool // its first piece was streamed
-	told    bool // it was sent to its end
 	reason  string
 	counted int
 }
