@@ -32,6 +32,7 @@ type Keeper struct {
 	began bool  // it was open once: from then on a missing ledger is not begun anew
 	stop  chan struct{}
 	ended chan struct{}
+	once  sync.Once // stop is closed
 }
 
 // An Opened ledger is one between two errors.
@@ -184,9 +185,9 @@ func (k *Keeper) State() error {
 	return k.why
 }
 
-// Close signs a last checkpoint and closes the ledger.
+// Close signs a last checkpoint and closes the ledger. It may be called twice.
 func (k *Keeper) Close() error {
-	close(k.stop)
+	k.once.Do(func() { close(k.stop) })
 	<-k.ended
 	k.mu.Lock()
 	o := k.open
