@@ -226,6 +226,10 @@ func TestOptOut(t *testing.T) {
 	planted := p.ask(t, carol, chatPath, body, off...).Choices[0].said() // of admin's cohort, and of its marks
 	assert.Equal(t, "2", p.metric(t, "dyetrace_opt_outs_refused_total"))
 	assert.NotEqual(t, plain, planted)
+	body["stream"] = true
+	resp, _ = p.post(t, carol, chatPath, body)
+	assert.Equal(t, "stream", resp.Header.Get(headerName))
+	assert.Contains(t, resp.Trailer.Get(trailerName), "planted;units=")
 	// What differs is what was planted.
 	uses, err := book.Occurrences(canary.Request{Prompt: question}, plain)
 	require.NoError(t, err)
