@@ -206,13 +206,19 @@ func TestEnglishKeepsProhibitions(t *testing.T) {
 	assert.Len(t, planted, 1)
 }
 
-// TestEnglishReadsOn: forms that a reader of the committed sentences found worse in
-// such places stay as they are.
+// TestEnglishReadsOn: forms that a reader found worse in such places, of the
+// committed sentences and of others, stay as they are.
 func TestEnglishReadsOn(t *testing.T) {
 	c := choices(t)
 	for _, text := range []string{
 		"Skip this check if the input is short.", "These checks if the file is there are slow.", "It returns a message that is a reply.",
 		"To help prevent this, close it.", "Let us see how that goes, and we'll see.", "In the long term, we plan to do that.",
+		"Behind it is a wall.", "In front of it is the lake.", "On top of it is a sign.", "In front of you will be a door.", "Some of you will find that odd.",
+		"Before you are a lamp and a sword.", "Over there is a dog.", "Wait two days after you have submitted the form.", "Wait 30 minutes after you've eaten.",
+		"It stays on long after you've left.", "How soon after the surgery may one drive?", "Apply as soon after the race as one can.", "The bread was firm and is hard to the touch.",
+		"Fuji is a variety of apple.", "Each joint has a range of motion.", "The arm has a wide range of motion.", "Count the days from the start date.",
+		"The distance from the start node grows.", "Get the day off to a good start by eating well.", "This lets you down.", "The moon is in orbit around the world.",
+		"He hasn't a clue.", "We haven't any money.", "Though a small country, it trades.", "The heart beats regularly.",
 	} {
 		got, planted := plant(t, c, canary.Request{}, text)
 		assert.Equal(t, text, got)

@@ -21,10 +21,41 @@ var restOfAnswer = []string{
 	"Sorry", "As an AI", "As a language model", "Unfortunately, I",
 }
 
-// Beginnings of paragraphs that warn of harm.
-var restOfParagraph = []string{
-	"**Caution", "**Danger", "**Disclaimer", "**Important", "**Safety", "**Warning", "CAUTION", "Caution", "DANGER", "Danger", "DISCLAIMER",
-	"Disclaimer", "If you are in crisis", "If you're in crisis", "Safety", "WARNING", "Warning", "⚠",
+// Beginnings of paragraphs and headings that warn of harm, behind marks of
+// emphasis or none.
+var warnings = []string{
+	"CAUTION", "Caution", "DANGER", "Danger", "DISCLAIMER", "Disclaimer", "EMERGENCY", "Emergency", "SAFETY", "Safety", "WARNING", "Warning",
+	"⚠", "⛔", "☠", "🚨", "🛑",
+}
+
+// Beginnings of paragraphs of which the same is true, and for those that follow
+// no emphasis what they say of a person in danger.
+var (
+	emphatic = []string{"IMPORTANT", "Important"}
+	crises   = []string{
+		"Call 911", "Call emergency", "IMPORTANT", "If this is an emergency", "If you are having thoughts", "If you are in crisis", "If you are in danger",
+		"If you are in immediate", "If you are thinking about", "If you or someone", "If you're having thoughts", "If you're in crisis", "If you're in danger",
+		"If you're in immediate", "If you're thinking about", "If you’re having thoughts", "If you’re in crisis", "If you’re in danger", "If you’re in immediate",
+		"If you’re thinking about", "Seek emergency", "Seek immediate", "Seek medical",
+	}
+)
+
+// warnsAt reports whether a paragraph or a heading that begins with b warns.
+func warnsAt(b []byte, heading, eof bool) (ok, known bool) {
+	i := 0
+	for i < len(b) && i < 4 && (b[i] == '*' || b[i] == '_' || heading && b[i] == ' ') {
+		i++
+	}
+	ok, known = starts(b[i:], warnings, eof)
+	if ok || heading {
+		return ok, known
+	}
+	more := crises
+	if i > 0 {
+		more = emphatic
+	}
+	ok, rest := starts(b[i:], more, eof)
+	return ok, ok || known && rest
 }
 
 // rawElements hold text to their end tags, empty lines or not.
@@ -83,6 +114,12 @@ func (s *scanner) beginLine(b []byte, eof bool) bool {
 		}
 		s.past = true
 	}
+	switch {
+	case kind == inHeading:
+		kind, s.warned = inLine, n == warning
+	case kind == inText && s.warned:
+		kind = inBlock
+	}
 	s.content, s.between = true, false
 	s.list = false
 	if marker, _, _ := listMarker(b[i:], true); marker > 0 {
@@ -136,7 +173,14 @@ func listMarker(b []byte, eof bool) (n int, ok, known bool) {
 	return 0, false, true
 }
 
-// lineKind returns the mode that a line with text at b[i] begins, and its fence.
+// Kinds of lines that are no modes of a scanner, and what is said of them.
+const (
+	inHeading = -1
+	warning   = 1
+)
+
+// lineKind returns the mode that a line with text at b[i] begins, and its fence;
+// inHeading for a heading, and whether that is a warning.
 func (s *scanner) lineKind(b []byte, i int, eof bool) (kind int, fence byte, n int, known bool) {
 	if i == maxIndent {
 		return inLine, 0, 0, true
@@ -173,6 +217,16 @@ func (s *scanner) lineKind(b []byte, i int, eof bool) (kind int, fence byte, n i
 			if rest, known := starts(b[i:], restOfText, eof); rest || !known {
 				return inRest, 0, 0, known
 			}
+			for n = 0; i+n < len(b) && b[i+n] == '#' && n < 7; n++ {
+			}
+			warns, known := warnsAt(b[i+n:], true, eof)
+			if !known {
+				return 0, 0, 0, false
+			}
+			if warns {
+				return inHeading, 0, warning, true
+			}
+			return inHeading, 0, 0, true
 		}
 		return inLine, 0, 0, true
 	case '>':
@@ -197,7 +251,7 @@ func (s *scanner) lineKind(b []byte, i int, eof bool) (kind int, fence byte, n i
 	if rest, known := starts(b[i:], restOfText, eof); rest || !known {
 		return inRest, 0, 0, known
 	}
-	if warns, known := starts(b[i:], restOfParagraph, eof); warns || !known {
+	if warns, known := warnsAt(b[i:], false, eof); warns || !known {
 		return inBlock, 0, 0, known
 	}
 	entry, known := keyLine(b[i:], eof)

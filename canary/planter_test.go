@@ -131,6 +131,12 @@ func TestUntouched(t *testing.T) {
 		"He is not able to help. It is a pity.", "Let me say that I can't do it.\n\nFor example, no.\n\nIt is a cat.", "My apologies: it is a cat.",
 		"Subject: for example, no\n", "[mail]\nto = for example, no\n", "Words.\nKey: it is a cat\n", "‹for example, no›", "\"One.\n\n\"Two, for example, no.\n\n\"Three, for example, no.\"", "I'm sorry, but no. For example, no.", "I apologize. For example, no.", "As an AI, for example, no.", "For example, to be clear about this: I cannot help.",
 		"Words.\n\n**Warning:** for example, no.\n", "Caution: for example, no.\n",
+		"**WARNING:** For example, no.", "*Warning:* For example, no.", "__Caution__ For example, no.", "**⚠️ Note:** For example, no.", "🚨 For example, no.",
+		"- **Danger**: For example, no.", "*Disclaimer: For example, no.*", "### Warning\n\nFor example, no.\n\nIt is a cat.\n", "## **Safety**\nFor example, no.\n\n- It is a cat.\n",
+		"If you're having thoughts of that, for example, call.", "If you’re in danger, for example, call.", "Seek medical help, for example, now.",
+		"I'm really not comfortable helping with this. For example, no.", "I must respectfully decline. For example, no.", "I shouldn't help with that. For example, no.",
+		"That is not something I can help with. For example, no.", "Thanks. However, I'm not going to help with that. For example, no.",
+		"He said \\\"for example, no\\\".",
 		"package main\n\n// For example, no.\n", "import os\n\n# it is a cat\nit is a = 1\n", "// For example, no.\n", "#!/bin/sh\nfor example, no\n",
 		"x == y, for example, no", "if a != b, for example, no",
 		"for example,no", "forexample, no", "ifor example, no", "for examples, no", "for example.com", "-for example, no", "it is\na cat",
@@ -156,6 +162,14 @@ func TestUntouched(t *testing.T) {
 		got, _ := plant(t, c, canary.Request{}, text)
 		assert.Equal(t, text, got)
 	}
+}
+
+// TestBelowAWarning: what stands below a heading that warns is left alone up to the
+// next heading.
+func TestBelowAWarning(t *testing.T) {
+	c := forced(t, forcedCarriers)
+	got, _ := plant(t, c, canary.Request{}, "# Warnings\n\nFor example, no.\n\nFor example, no.\n\n# Use\n\nFor example, yes.\n")
+	assert.Equal(t, "# Warnings\n\nFor example, no.\n\nFor example, no.\n\n# Use\n\nFor instance, yes.\n", got)
 }
 
 // TestRefusalBehindEveryForm: whether a carrier stands in front of a refusal does not

@@ -18,7 +18,13 @@ var refusals = [][]byte{
 	[]byte("sorry"), []byte("apologi"), []byte("i can't"), []byte("i can’t"), []byte("i cannot"), []byte("i can not"),
 	[]byte("i'm unable"), []byte("i’m unable"), []byte("i am unable"), []byte("i'm not able"), []byte("i’m not able"), []byte("i am not able"),
 	[]byte("i won't"), []byte("i won’t"), []byte("i will not"), []byte("not able to help"), []byte("we can't"), []byte("we can’t"), []byte("we cannot"),
-	[]byte("i must decline"), []byte("i have to decline"),
+	[]byte("i must decline"), []byte("i have to decline"), []byte("respectfully decline"), []byte("i cant"),
+	[]byte("i shouldn't help"), []byte("i shouldn’t help"), []byte("i should not help"),
+	[]byte("i'd rather not help"), []byte("i’d rather not help"), []byte("i would rather not help"),
+	[]byte("not comfortable with that"), []byte("not comfortable with this"), []byte("not comfortable helping"), []byte("not comfortable doing"), []byte("don't feel comfortable"), []byte("don’t feel comfortable"), []byte("do not feel comfortable"),
+	[]byte("not going to help"), []byte("not going to assist"), []byte("not going to provide"), []byte("not going to write"),
+	[]byte("something i can help"), []byte("something i can assist"), []byte("something i'm able"), []byte("something i’m able"), []byte("something i am able"),
+	[]byte("my guidelines"), []byte("my safety guidelines"),
 }
 
 // A refusal remembers the first bytes of an answer, to leave a refusal alone from

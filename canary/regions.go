@@ -24,6 +24,7 @@ type regions struct {
 	content   bool // a line that is not empty has begun
 	past      bool // a line that is neither empty nor a comment has begun
 	between   bool // the last line was empty
+	warned    bool // the last heading warns of what stands below it
 
 	fence    byte
 	fenceLen int

@@ -143,7 +143,7 @@ func (s *scanner) backslash(buf []byte, pos int, eof bool) (int, bool) {
 			s.mode, s.until, s.tex = inTeX, "", 1
 			return len(begin), true
 		}
-	case next == '`' || next == '$' || next == '"':
+	case next == '`' || next == '$' || next == '"' && s.top() == '"':
 		return 2, true
 	default:
 		return 1, true
