@@ -110,6 +110,19 @@ func TestWrittenMarks(t *testing.T) {
 		}), name)
 	}
 	assert.Len(t, ids, len(names))
+	// Keys are where the documentation has them, and where other programs look.
+	root := testKey(t)
+	for layer, key := range map[string]keys.Key{"vendor": root.Vendor(), "epoch": root.Epoch("2026-11"), "cohort": root.Epoch("2026-11").Cohort("blue")} {
+		layers, err := m.of("blue")
+		require.NoError(t, err)
+		part, ok := layers.Mark(layer).Part()
+		require.True(t, ok)
+		w, err := watermark.New(key.Purpose("watermark"), watermark.Gumbel{}, watermark.Options{})
+		require.NoError(t, err)
+		w, err = watermark.NewLayer(root.Purpose("layout"), part, w)
+		require.NoError(t, err)
+		assert.Equal(t, w.ID(), layers.Mark(layer).ID(), layer)
+	}
 	_, err = m.of("red")
 	require.ErrorContains(t, err, `cohort "red" is not in the file`)
 	_, err = newMarking(p, testKey(t), "e", planting.Cohorts{"1": {Cohort: "a/b"}}).write(dir, planting.Cohorts{"1": {Cohort: "a/b"}})

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -129,11 +130,13 @@ func TestAnswer(t *testing.T) {
 		a := begin(t, g, "")
 		c := a.Choice(0)
 		sent := ""
-		for _, r := range strings.SplitAfter(text, "") {
-			c.Feed([]byte(r))
+		for i := range len(text) {
+			c.Feed([]byte(text[i : i+1]))
 			if !whole {
 				a.Record(false)
-				sent += string(c.Take())
+				piece := c.Take()
+				assert.True(t, utf8.Valid(piece), "%q", piece)
+				sent += string(piece)
 			}
 		}
 		c.End()
@@ -176,12 +179,17 @@ func TestReverts(t *testing.T) {
 	assert.True(t, a.Failed())
 	assert.True(t, c.Plain())
 	sent := string(c.Take())
-	c.Feed([]byte(text[len(text)/2:]))
+	for _, b := range []byte(text[len(text)/2:] + "🦄") {
+		c.Feed([]byte{b})
+		piece := c.Take()
+		assert.True(t, utf8.Valid(piece), "%q", piece)
+		sent += string(piece)
+	}
 	c.End()
 	a.Record(false)
 	sent += string(c.Take())
 	a.End(true)
-	assert.Equal(t, text, sent)
+	assert.Equal(t, text+"🦄", sent)
 	assert.Equal(t, "plain;reason=ledger", a.String())
 	require.Eventually(t, func() bool { return g.Unusable() != nil }, 10*time.Second, time.Millisecond)
 	require.Eventually(t, func() bool { _, err := g.Keeper.Current(); return err != nil }, 10*time.Second, time.Millisecond)
