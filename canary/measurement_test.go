@@ -178,6 +178,16 @@ func TestMeasurementWithLaws(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, got, again)
 
+	// The forms of picks behind the last carrier are not its.
+	for range canary.MinMeasured {
+		require.NoError(t, m.Add(canary.Request{}, "This is a crucial part."))
+	}
+	got, err = m.WithLaws(text)
+	require.NoError(t, err)
+	assert.Contains(t, got, "form essential\nlaw ")
+	_, err = canary.Read(strings.NewReader(got), "weighed")
+	require.NoError(t, err)
+
 	for change, want := range map[[2]string]string{
 		{"carrier crucial", "carrier vital"}:       `has carrier "vital", which the measured book example has not`,
 		{"carrier crucial", "carrier for-example"}: "or which came before",

@@ -82,10 +82,12 @@ func (v *vault) plant(t *testing.T, n int, epoch, cohort string) {
 	t.Helper()
 	name, err := v.names.Cohort(cohort)
 	require.NoError(t, err)
+	account, err := v.names.Account(cohort + "'s")
+	require.NoError(t, err)
 	v.write(t, func(add func(ledger.Leaf)) {
 		for i := range n {
 			add(ledger.Leaf{
-				Kind: ledger.KindPlanting, Epoch: epoch, KeyID: ledger.KeyID(v.id), Mode: ledger.ModeSampled, Cohort: name,
+				Kind: ledger.KindPlanting, Epoch: epoch, KeyID: ledger.KeyID(v.id), Mode: ledger.ModeSampled, Cohort: name, Account: account,
 				Units: []ledger.Unit{{Unit: ledger.UnitNumber(v.units[i%40].String()), Option: uint32(i % 2)}},
 			})
 		}
@@ -174,7 +176,7 @@ func TestLedgerShow(t *testing.T) {
 		assert.NotEmpty(t, l.Units[0].Form)
 	}
 	text := done(t, v.dir, "ledger", "show", "ledger", "-v", v.public, "--begin", "13", "--end", "14", "--book", "english")
-	assert.Regexp(t, `^13  2026-11-20 09:00  planting  epoch 2026-11  key dyetrace_id1_\S+  mode sampled  cohort `+trial.String()+`  `+strings.ReplaceAll(unit.String(), "|", `\|`)+`="`, text)
+	assert.Regexp(t, `^13  2026-11-20 09:00  planting  epoch 2026-11  key dyetrace_id1_\S+  mode sampled  cohort `+trial.String()+`  account [0-9a-f]{32}  `+strings.ReplaceAll(unit.String(), "|", `\|`)+`="`, text)
 }
 
 func TestLedgerCount(t *testing.T) {
@@ -204,9 +206,32 @@ func TestLedgerCount(t *testing.T) {
 		assert.True(t, i == 0 || c.Options[i-1].Name < o.Name, "sorted")
 	}
 	assert.EqualValues(t, 95, sum)
+	// Of a leaf with several units only the wanted ones are counted.
+	numbers := []uint64{ledger.UnitNumber(v.units[0].String()), ledger.UnitNumber(v.units[1].String())}
+	slices.Sort(numbers)
+	v.write(t, func(add func(ledger.Leaf)) {
+		add(ledger.Leaf{Kind: ledger.KindPlanting, Epoch: "2026-12", KeyID: ledger.KeyID(v.id), Mode: ledger.ModeSampled, Units: []ledger.Unit{{Unit: numbers[0]}, {Unit: numbers[1]}}})
+	})
+	require.NoError(t, json.Unmarshal([]byte(done(t, v.dir, "ledger", "show", "ledger", "-v", v.public, "--count", "--json", "--epoch", "2026-12", "--unit", v.units[1].String())), &c))
+	require.Len(t, c.Options, 1)
+	assert.EqualValues(t, 1, c.Options[0].Plantings)
 	text := done(t, v.dir, "ledger", "show", "ledger", "-v", v.public, "--count")
-	assert.Contains(t, text, "101 leaves of 101 in the ledger of example.com/planted, 2026-11-20T09:00:00Z to 2026-11-20T09:00:00Z\n")
+	assert.Contains(t, text, "102 leaves of 102 in the ledger of example.com/planted, 2026-11-20T09:00:00Z to 2026-11-20T09:00:00Z\n")
 	assert.Regexp(t, `(?m)^commitment +2\n`, text)
+}
+
+// A ledger is read in blocks, and no leaf is lost between them.
+func TestLedgerShowLarge(t *testing.T) {
+	v := newVault(t)
+	for range 4 {
+		v.plant(t, 10_000, "2026-11", "trial")
+	}
+	all := v.show(t)
+	require.Len(t, all, 40_006)
+	for i, l := range all {
+		require.EqualValues(t, i, l.Index)
+	}
+	assert.Len(t, v.show(t, "--begin", "16380", "--end", "32775"), 16395)
 }
 
 type ledgerChecks struct {
@@ -318,6 +343,20 @@ func TestLedgerProve(t *testing.T) {
 		require.NoError(t, os.WriteFile(path, changed, 0o644))
 		o := dyetrace(t, v.dir, "ledger", "verify", "-v", v.public, "--proof", "proof.json")
 		assert.Equal(t, 3, o.code, "byte %d: %s%s", at, o.out, o.err)
+	}
+	for what, change := range map[string][2]string{
+		"an older checkpoint with which the ledger does not begin": {`"older":[{"checkpoint"`, ""},
+		"space": {`{"schema"`, `{ "schema"`}, "a field": {`{"schema"`, `{"more":1,"schema"`},
+	} {
+		text := strings.Replace(string(data), change[0], change[1], 1)
+		if change[1] == "" { // another hash at the end of its path
+			at := strings.LastIndex(string(data), `"]}]}`)
+			text = string(data[:at-20]) + strings.Repeat("A", 19) + string(data[at-1:])
+		}
+		require.NotEqual(t, string(data), text)
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
+		o := dyetrace(t, v.dir, "ledger", "verify", "-v", v.public, "--proof", "proof.json")
+		assert.Equal(t, 3, o.code, "%s: %s", what, o.out)
 	}
 	require.NoError(t, os.WriteFile(path, []byte(strings.Replace(string(data), `"index":40`, `"index":41`, 1)), 0o644))
 	o := dyetrace(t, v.dir, "ledger", "verify", "-v", v.public, "--proof", "proof.json")

@@ -82,6 +82,7 @@ func FuzzProof(f *testing.F) {
 	seed = append(seed, '\n')
 	f.Add(seed)
 	f.Add(seed[:len(seed)-1])
+	f.Add(bytes.Replace(seed, []byte(`{"schema"`), []byte(`{ "schema"`), 1))
 	f.Add(bytes.Replace(seed, []byte(`"index":4`), []byte(`"index":5`), 1))
 	f.Add([]byte("{\"schema\":\"dyetrace/ledger-proof/1\",\"checkpoint\":\"\",\"leaves\":[]}\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
