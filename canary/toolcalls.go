@@ -57,10 +57,12 @@ func eachCalls(text []byte, f func([]call)) error {
 }
 
 // callsAmong returns the calls among the elements of a list. It returns none if
-// one of them has an index.
+// one of them has an index, or if something else stands between two of them: it
+// may speak of the next call.
 func callsAmong(text []byte, list []span) ([]call, error) {
 	var calls []call
-	for _, e := range list {
+	last := 0
+	for i, e := range list {
 		var c struct {
 			Type     string          `json:"type"`
 			Name     string          `json:"name"`
@@ -83,7 +85,13 @@ func callsAmong(text []byte, list []span) ([]call, error) {
 			calls = append(calls, call{c.Function.Name, e.begin, e.end})
 		case "tool_use":
 			calls = append(calls, call{c.Name, e.begin, e.end})
+		default:
+			continue
 		}
+		if len(calls) > 1 && i > last+1 {
+			return nil, nil
+		}
+		last = i
 	}
 	return calls, nil
 }

@@ -118,6 +118,9 @@ func (c *Choices) Order(r Request, names []string) (perm []int, decided []Orderi
 			leads[x]++
 		}
 	}
+	if len(decided) == 0 {
+		return perm, nil
+	}
 	slices.SortStableFunc(perm, func(i, j int) int {
 		if a, b := names[i], names[j]; a != b {
 			if leads[a] != leads[b] {
@@ -141,7 +144,8 @@ func (c *Choices) Order(r Request, names []string) (perm []int, decided []Orderi
 // completion of those under "choices", or one of Anthropic's, with blocks of type
 // "tool_use" among its "content". Each call's bytes, arguments and white space
 // included, move as they are; so do all others stay. Calls that carry an index of
-// their own stay too. On error the message is returned as it was.
+// their own stay too, and so do those of a message that says or thinks something
+// between two calls. On error the message is returned as it was.
 func (c *Choices) OrderTools(r Request, message []byte) ([]byte, []Ordering, error) {
 	var decided []Ordering
 	out := bytes.Clone(message)

@@ -77,6 +77,11 @@ func sorted(b []byte) string {
 	return string(c)
 }
 
+// betweenCalls is a message of Anthropic's with something between two calls.
+func betweenCalls(what, a, z string) string {
+	return fmt.Sprintf(`{"content":[{"type":"tool_use","id":"a","name":"%s","input":{}},%s,{"type":"tool_use","id":"b","name":"%s","input":{}}]}`, a, what, z)
+}
+
 func TestOrderToolsUntouched(t *testing.T) {
 	c := toolChoices(t, 1)
 	for _, text := range []string{
@@ -84,6 +89,8 @@ func TestOrderToolsUntouched(t *testing.T) {
 		fmt.Sprintf(openAI, "b", "write_file"), fmt.Sprintf(openAI, "b", "a b"), fmt.Sprintf(openAI, "b", "b"), fmt.Sprintf(anthropic, "b", ""),
 		`{"tool_calls":[{"index":0,"type":"function","function":{"name":"b"}},{"index":1,"type":"function","function":{"name":"a"}}]}`,
 		`{"tool_calls":["b","a"]}`, `{"choices":[]}`,
+		betweenCalls(`{"type":"text","text":"And then the other:"}`, "b", "a"), betweenCalls(`{"type":"text","text":"And then the other:"}`, "a", "b"),
+		betweenCalls(`{"type":"thinking","thinking":"x","signature":"y"}`, "b", "a"), betweenCalls(`{"type":"thinking","thinking":"x","signature":"y"}`, "a", "b"),
 	} {
 		got, planted, err := c.OrderTools(canary.Request{}, []byte(text))
 		require.NoError(t, err, text)
@@ -136,6 +143,16 @@ func TestOrder(t *testing.T) {
 	for i := 1; i < len(perm); i++ {
 		if long[perm[i]] == long[perm[i-1]] {
 			assert.Greater(t, perm[i], perm[i-1], "calls of one tool keep their order")
+		}
+	}
+	cohort, err := englishBook(t).Choose(canary.Holder("cohort", testKey(t, 1)))
+	require.NoError(t, err)
+	for n := range 20 {
+		in := []string{"b", fmt.Sprint("a", n), "b"}
+		perm, decided := cohort.Order(canary.Request{}, in)
+		if cohort.Book().Orderings(in)[0].Unit.Tree != "cohort" {
+			assert.Equal(t, []int{0, 1, 2}, perm, "without a decision all calls stay")
+			assert.Empty(t, decided)
 		}
 	}
 	off, err := book(t, anyHeader, carrierAB)
