@@ -143,6 +143,7 @@ func TestLedgerShow(t *testing.T) {
 		"--cohort " + trial.String():                                 500,
 		"--pseudonyms names --cohort trial --epoch 2026-12":          200,
 		"--pseudonyms names --account trial":                         0,
+		"--pseudonyms names --account trial's":                       500,
 		"--key " + v.id.String():                                     606,
 		"--from 2026-11-22T11:00":                                    300,
 		"--until 2026-11-22T11:00":                                   306,
