@@ -28,7 +28,7 @@ var binary string
 func TestMain(m *testing.M) {
 	flag.Parse()
 	set := func(name string) string { return flag.Lookup("test." + name).Value.String() }
-	if set("fuzzworker") == "true" || set("fuzz") != "" && set("run") == "^$" { // fuzz targets need no binary
+	if set("list") != "" || set("fuzzworker") == "true" || set("fuzz") != "" && set("run") == "^$" { // fuzz targets need no binary
 		os.Exit(m.Run())
 	}
 	dir, err := os.MkdirTemp("", "dyetrace-test-")
