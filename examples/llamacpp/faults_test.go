@@ -68,14 +68,14 @@ type toldAnswer struct {
 	failed bool // the stream ended with an error
 }
 
-// load streams answers to several clients, each under a key of its own, until the
-// server is gone.
-func load(t testing.TB, p *process, clients, tokens int, got chan<- toldAnswer) *sync.WaitGroup {
+// load streams answers to several clients, each under a key of its own that begins
+// with name, until the server is gone.
+func load(t testing.TB, p *process, name string, clients, tokens int, got chan<- toldAnswer) *sync.WaitGroup {
 	var all sync.WaitGroup
 	for c := range clients {
 		all.Go(func() {
 			for i := 0; ; i++ {
-				key, prompt := fmt.Sprintf("key-%d-%d", c, i), fmt.Sprintf("How do I keep %d lawns green?", c*100+i)
+				key, prompt := fmt.Sprintf("%s-%d-%d", name, c, i), fmt.Sprintf("How do I keep %d lawns green?", c*100+i)
 				body := fmt.Sprintf(`{"model":"smollm2","stream":true,"max_tokens":%d,"logit_bias":{"0":-100,"2":-100},"messages":[{"role":"user","content":%q}]}`, tokens, prompt)
 				r, err := http.NewRequest(http.MethodPost, p.url+chatPath, strings.NewReader(body))
 				if !assert.NoError(t, err) {
@@ -122,7 +122,7 @@ func TestTerminated(t *testing.T) {
 	book := bookFile(t)
 	p := start(t, "-book", book)
 	got := make(chan toldAnswer, 1000)
-	clients := load(t, p, 8, 30, got)
+	clients := load(t, p, "key", 8, 30, got)
 	p.planting(t, 12)
 	require.NoError(t, p.end(), p.log)
 	clients.Wait()
@@ -145,7 +145,7 @@ func TestTerminated(t *testing.T) {
 func TestTerminatedLate(t *testing.T) {
 	p := start(t, "-book", bookFile(t), "-drain", "200ms")
 	got := make(chan toldAnswer, 1000)
-	clients := load(t, p, 4, 900, got)
+	clients := load(t, p, "key", 4, 900, got)
 	p.planting(t, 4)
 	err := p.end()
 	require.Error(t, err)
@@ -178,11 +178,11 @@ func TestKilled(t *testing.T) {
 	book, err := canary.ReadFile(path)
 	require.NoError(t, err)
 	planted, whole := 0, 0
-	for range 2 {
+	for round := range 2 {
 		p := launch(t, dir, program(t, dir, "-book", path))
 		got := make(chan toldAnswer, 1000)
-		clients := load(t, p, 8, 40, got)
-		p.planting(t, 30)
+		clients := load(t, p, fmt.Sprint("round ", round), 8, 40, got)
+		p.planting(t, 20)
 		require.NoError(t, p.cmd.Process.Kill())
 		_ = p.cmd.Wait() // it was killed
 		clients.Wait()

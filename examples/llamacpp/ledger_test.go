@@ -248,7 +248,7 @@ func TestDetected(t *testing.T) {
 		clients.Go(func() {
 			key := []string{alice, carol}[i%2]
 			topics := []string{"rivers", "bread", "a lighthouse", "winter", "trains", "an old map", "bees", "the moon"}
-			a := p.ask(t, key, chatPath, M{"model": testName, "messages": user("Write a long story about " + topics[i/2] + "."), "max_tokens": 200, "temperature": 1})
+			a := p.ask(t, key, chatPath, M{"model": testName, "messages": user("Write a long story about " + topics[i/2] + "."), "max_tokens": 200, "temperature": 1, "logit_bias": M{"0": -100, "2": -100}})
 			mu.Lock()
 			defer mu.Unlock()
 			texts[key] = append(texts[key], a.Choices[0].said())
@@ -313,7 +313,11 @@ func TestHangUp(t *testing.T) {
 	defer resp.Body.Close()
 	got := ""
 	buf := make([]byte, 4096)
-	for strings.Count(got, "data: ") < 30 {
+	planted := func() bool {
+		_, metrics := p.get(t, admin, "/metrics")
+		return strings.Contains(metrics, "\ndyetrace_units_planted_total{")
+	}
+	for strings.Count(got, "data: ") < 30 || !planted() {
 		n, err := resp.Body.Read(buf)
 		require.NoError(t, err)
 		got += string(buf[:n])
