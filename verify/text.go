@@ -237,7 +237,7 @@ func (d Dropped) String() string {
 		{d.Prompt, "after windows of a prompt"}, {d.Duplicate, "scored already"},
 		{d.NotServed, "after windows that were not served"}, {d.Beyond, "after the first N"},
 		{d.NoWord, "without a prediction"}, {d.Foreign, "predicted as no single token of the marked model"},
-		{d.Ended, "predicted as the end of the turn"},
+		{d.Ended, "predicted as the end of the turn or as by the reference"},
 	} {
 		if r.n > 0 {
 			parts = append(parts, grouped(r.n)+" "+r.what)
