@@ -21,6 +21,7 @@ func TestReadErrors(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
 		{"empty", "", `test.txt:1: the file is empty`},
 		{"header", "dyetrace canary book/2\n", `test.txt:1: first line is "dyetrace canary book/2", want "dyetrace canary book/1"`},
+		{"long", "dyetrace canary book/1\nname " + strings.Repeat("x", 1<<20) + "\n", "test.txt:2: name of the book is \"" + strings.Repeat("x", 200) + "…\", want letters"},
 		{"encoding", "dyetrace canary book/1\nname \xff\n", "test.txt:2: bytes at 28 are not UTF-8"},
 		{"no name", strings.Replace(anyHeader, "name test\n", "", 1) + carrierAB, "the book has no name"},
 		{"no parser", strings.Replace(anyHeader, "parser prose/1\n", "", 1) + carrierAB, "the book has no parser"},

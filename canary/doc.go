@@ -22,7 +22,10 @@
 // contains a form; nor anything where the form of the answer is fixed. In doubt
 // text is left alone, so some uses are never planted. Digits are never part of a
 // form. What is not promised: the tables of Markdown whose lines do not begin with
-// '|' are known by their first '|' only, and a quotation without marks is none.
+// '|' are known by their first '|' only; a quotation without marks is none, and one
+// whose paragraphs do not each begin with a mark ends with its first; headings are those
+// that begin with '#'; YAML, TOML, CSV and patches in the middle of prose and without
+// fences are known by the lines that look like them only.
 //
 // # Trees, classes, buckets
 //

@@ -27,7 +27,14 @@ type reader struct {
 	words   [][][]string // of the carriers' forms, in lower case
 }
 
+// errorf returns an error of a line. Values are cut: a line may be as long as the file.
 func (p *reader) errorf(line int, format string, args ...any) error {
+	const most = 200
+	for i, a := range args {
+		if s, ok := a.(string); ok && len(s) > most {
+			args[i] = strings.ToValidUTF8(s[:most], "") + "…"
+		}
+	}
 	return fmt.Errorf("canary: %s:%d: %s", p.file, line, fmt.Sprintf(format, args...))
 }
 

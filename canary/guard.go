@@ -74,7 +74,7 @@ func compileTokens(list []string, after bool) (*tokens, error) {
 	t := &tokens{words: map[string]bool{}}
 	for _, w := range list {
 		if w != strings.ToLower(w) {
-			return nil, fmt.Errorf("guard is %q, want lower case", w)
+			return nil, fmt.Errorf("guard is %.80q, want lower case", w)
 		}
 		switch {
 		case w == "^" && !after:
@@ -90,14 +90,14 @@ func compileTokens(list []string, after bool) (*tokens, error) {
 			t.limit = maxWord
 		case isWord(w):
 			if len(w) > maxWord {
-				return nil, fmt.Errorf("guard %q has %d bytes, want at most %d", w, len(w), maxWord)
+				return nil, fmt.Errorf("guard %.80q has %d bytes, want at most %d", w, len(w), maxWord)
 			}
 			t.words[w] = true
 			t.limit = max(t.limit, len(w))
 		case after && isWord(strings.ReplaceAll(w, "_", "")) && strings.Trim(w, "_") == w && !strings.Contains(w, "__"):
 			t.phrases = append(t.phrases, strings.ReplaceAll(w, "_", " "))
 		default:
-			return nil, fmt.Errorf("guard is %q, want a word, *ending, words_joined after a carrier, one mark, 0, ^ before or $ after", w)
+			return nil, fmt.Errorf("guard is %.80q, want a word, *ending, words_joined after a carrier, one mark, 0, ^ before or $ after", w)
 		}
 	}
 	return t, nil
