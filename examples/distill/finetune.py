@@ -154,6 +154,11 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=0, help="of a CPU; 0 is torch's default")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu", help="(%(default)s)")
     options = parser.parse_args()
+    for path, what in ((options.answers, "answers"), (options.model, "GGUF")):
+        if not path.is_file():
+            sys.exit(f"{path} is not a file, want {what}")
+    if options.epochs < 0 or options.batch < 1 or options.most < 1:
+        sys.exit(f"epochs are {options.epochs}, batch is {options.batch}, most is {options.most}, want at least 0, 1 and 1")
     if options.threads:
         torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)

@@ -32,6 +32,19 @@ def ask(url: str, model: str, prompt: str, temperature: float, max_tokens: int) 
     return {"prompt": prompt, "text": choice["message"]["content"] or "", "finish": choice["finish_reason"]}
 
 
+def kept(path: pathlib.Path) -> set[str]:
+    """Returns the prompts that have an answer in a file, which need not be there."""
+    if not path.exists():
+        return set()
+    prompts = set()
+    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+        try:
+            prompts.add(json.loads(line)["prompt"])
+        except (ValueError, KeyError, TypeError) as error:
+            sys.exit(f"{path}:{number}: {error!r}, want a JSON object with prompt: delete the line, and it is asked again")
+    return prompts
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("prompts", type=pathlib.Path, help="prompts, one a line")
@@ -43,12 +56,12 @@ def main() -> int:
     parser.add_argument("--connections", type=int, default=8, help="questions open at once (%(default)s)")
     arguments = parser.parse_args()
 
+    if not arguments.prompts.is_file():
+        sys.exit(f"{arguments.prompts} is not a file, want prompts, one a line: see prompts.sh")
     prompts = list(dict.fromkeys(line.strip() for line in arguments.prompts.read_text("utf-8").splitlines() if line.strip()))
     if not prompts:
         sys.exit(f"{arguments.prompts} has no prompts, want one a line")
-    answered = set()
-    if arguments.answers.exists():
-        answered = {json.loads(line)["prompt"] for line in arguments.answers.read_text("utf-8").splitlines()}
+    answered = kept(arguments.answers) & set(prompts)
     open_prompts = [p for p in prompts if p not in answered]
 
     failures, writing = 0, threading.Lock()
