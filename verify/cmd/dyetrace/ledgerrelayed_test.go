@@ -111,6 +111,10 @@ func TestRelayedStudy(t *testing.T) {
 	assert.Contains(t, anchors["key lab"], "leaf 22 of 24")
 	assert.NotContains(t, anchors["key unused"], "leaf", "a seal's leaf commits to no key")
 	assert.Equal(t, 3, dyetrace(t, dir, "bundle", "verify", "study/bundle.dyetrace").code, "the proofs are not checked without the key")
+	done(t, dir, "report", "study/bundle.dyetrace", "-v", v.public, "-o", "page.html")
+	o = dyetrace(t, dir, "report", "study/bundle.dyetrace", "-o", "page.html")
+	assert.Equal(t, 3, o.code)
+	assert.Contains(t, o.err, "could not be checked whole")
 	require.NoError(t, os.WriteFile(proof, append([]byte(" "), data...), 0o644))
 	assert.Equal(t, 3, dyetrace(t, dir, "bundle", "make", "study", "--ledger-proof", proof).code)
 

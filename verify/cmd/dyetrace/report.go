@@ -37,6 +37,7 @@ Exit codes: 0 the page was written, 3 the bundle or the study does not hold; of 
 bundle the page was written all the same, and says so first.`,
 		Example: `  dyetrace report study/
   dyetrace report study/bundle.dyetrace -o report.html
+  dyetrace report study/bundle.dyetrace -v ledger.pub          which holds proofs of a ledger
   dyetrace report study/report.json -o - | less`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
@@ -57,11 +58,13 @@ bundle the page was written all the same, and says so first.`,
 	flags.IntVar(&f.texts, "texts", 3, "how `many` sample texts are shown with their marks, at most")
 	flags.StringVar(&f.keys, "keys", "", "`folder` with the marks, keys and nonces of a study; defaults to STUDY/keys")
 	flags.StringVar(&f.tokenizer, "tokenizer", "", "tokenizer.json `file`, for a bundle that holds none")
+	flags.StringArrayVarP(&f.verifiers, "verifier", "v", nil, "public `key` of a ledger of which the bundle holds proofs: the line, or a file with it; may be given again")
 	return cmd
 }
 
 type reportFlags struct {
 	from, out, keys, tokenizer string
+	verifiers                  []string
 	texts                      int
 }
 
@@ -111,7 +114,11 @@ func (a *app) drawReport(ctx context.Context, f reportFlags) error {
 		if a.json && f.out != "-" { // which has said so
 			return errShown
 		}
-		return invalid(fmt.Errorf("%s does not hold, and its page says so: dyetrace bundle verify %s lists why", f.from, shellWord(f.from)))
+		words := "does not hold"
+		if !slices.ContainsFunc(source.Verification.Checks, func(c verify.Check) bool { return c.Result == verify.Failed }) {
+			words = "could not be checked whole"
+		}
+		return invalid(fmt.Errorf("%s %s, and its page says so: dyetrace bundle verify %s lists why", f.from, words, shellWord(f.from)))
 	}
 	if !r.Plots {
 		a.note("without plots: those are made again from a bundle, or from a study with its keys")
@@ -192,6 +199,10 @@ func (a *app) studySource(ctx context.Context, f *reportFlags) (report.Source, e
 
 // bundleSource checks a bundle, which makes the figures of its plots again.
 func (a *app) bundleSource(ctx context.Context, b *verify.Bundle, f *reportFlags, name string) (report.Source, error) {
+	checkLedger, err := openLedgerChecker(f.verifiers)
+	if err != nil {
+		return report.Source{}, err
+	}
 	total := int64(1)
 	if p, err := b.Plan(); err == nil {
 		total = int64(p.Decoys * p.Size())
@@ -213,6 +224,7 @@ func (a *app) bundleSource(ctx context.Context, b *verify.Bundle, f *reportFlags
 			}
 			return t, err
 		},
+		Ledger:   checkLedger,
 		Progress: a.caseProgress(bar),
 	})
 	bar.Done()
