@@ -58,6 +58,14 @@ func TestAnswers(t *testing.T) {
 			`{"model":"m","choices":[{"index":0,"message":{"role":"assistant","content":null,"tool_calls":[]},"finish_reason":"tool_calls"}]}`,
 			collect.Answer{Model: "m"},
 		},
+		"tools that are called": {
+			`{"model":"m","choices":[{"index":0,"message":{"role":"assistant","content":null,"tool_calls":[{"id":"1","type":"function","function":{"name":"weather","arguments":"{\"a\": \"\u003cx>\"}"}},{"id":"2","type":"function","function":{"name":"news","arguments":"{}"}}]},"finish_reason":"tool_calls"}]}`,
+			collect.Answer{Text: `{"role":"assistant","content":"","tool_calls":[{"function":{"arguments":"{\"a\": \"<x>\"}","name":"weather"},"id":"1","type":"function"},{"function":{"arguments":"{}","name":"news"},"id":"2","type":"function"}]}`, Model: "m"},
+		},
+		"calls that are none": {
+			`{"model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"4","tool_calls":"no"}}]}`,
+			collect.Answer{Text: "4", Model: "m"},
+		},
 		"white space before": {
 			strings.Repeat("\n", 100) + `{"model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"4"}}]}`,
 			collect.Answer{Text: "4", Model: "m"},

@@ -73,6 +73,10 @@
 // question has failed: it is not asked twice. With a server that limits the rate
 // of requests let a question be one request: Span 1, or Span and Batch alike.
 //
+// An answer in which tools are called, as it may be where [Answers.Extra] has tools, is
+// the message as JSON: role, content and tool_calls. Orders of parallel calls are read
+// from it; tests of tokens read JSON then.
+//
 // Chat templates are the server's: some strip white space at the end of a
 // message, so that a prefix that ends in it is read without. That costs power,
 // not validity.

@@ -51,7 +51,7 @@ func (a answerer) Answer(ctx context.Context, prompt string) (collect.Answer, er
 	}
 	choice := reply.choices[0]
 	out := collect.Answer{Model: reply.model, Refused: choice.Reason == "content_filter"}
-	if out.Text, err = choice.said(); err != nil {
+	if out.Text, err = choice.answered(); err != nil {
 		return collect.Answer{}, fmt.Errorf("openai: %s: %w", path, err)
 	}
 	if m := choice.Message; m != nil && m.Refusal != "" {
@@ -127,8 +127,9 @@ type choice struct {
 	Reason  string  `json:"finish_reason"`
 	Text    *string `json:"text"` // completions
 	Message *struct {
-		Content json.RawMessage `json:"content"`
-		Refusal string          `json:"refusal"`
+		Content   json.RawMessage `json:"content"`
+		Refusal   string          `json:"refusal"`
+		ToolCalls calls           `json:"tool_calls"`
 	} `json:"message"` // chat
 	LogProbs       *logProbs                    `json:"logprobs"`
 	TokenIDs       []int64                      `json:"token_ids"`        // vLLM, SGLang
@@ -136,8 +137,20 @@ type choice struct {
 	PromptLogProbs []map[string]promptCandidate `json:"prompt_logprobs"`  // vLLM
 }
 
-// said is the text of a choice: a string, nothing, or parts of which the texts
-// are joined.
+// calls are those of tools; what is no list of objects calls none.
+type calls []map[string]any
+
+func (c *calls) UnmarshalJSON(data []byte) error {
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	var all []map[string]any
+	if d.Decode(&all) == nil {
+		*c = all
+	}
+	return nil
+}
+
+// said is the text of a choice.
 func (ch *choice) said() (string, error) {
 	switch {
 	case ch.Message == nil && ch.Text == nil:
@@ -145,7 +158,30 @@ func (ch *choice) said() (string, error) {
 	case ch.Message == nil:
 		return *ch.Text, nil
 	}
-	raw := ch.Message.Content
+	return content(ch.Message.Content)
+}
+
+// answered is what said returns, and of a message that calls tools the message as
+// JSON, which tests of the order of calls read.
+func (ch *choice) answered() (string, error) {
+	text, err := ch.said()
+	if err != nil || ch.Message == nil || len(ch.Message.ToolCalls) == 0 {
+		return text, err
+	}
+	var b strings.Builder
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	err = e.Encode(struct {
+		Role      string `json:"role"`
+		Content   string `json:"content"`
+		ToolCalls calls  `json:"tool_calls"`
+	}{"assistant", text, ch.Message.ToolCalls})
+	return strings.TrimSuffix(b.String(), "\n"), err
+}
+
+// content is the text in the content of a message: a string, nothing, or parts of
+// which the texts are joined.
+func content(raw json.RawMessage) (string, error) {
 	if len(raw) == 0 {
 		return "", nil
 	}
