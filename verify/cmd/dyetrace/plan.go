@@ -32,7 +32,7 @@ type planFlags struct {
 	tokenizer          string
 	tokenizerName      string
 	marks, commitments []string
-	heldOut            []string
+	heldOut, parents   []string
 	book               string
 	trees              []string
 	baseline           string
@@ -40,7 +40,7 @@ type planFlags struct {
 	served             string
 	servedLogged       string
 	controls           []string
-	products           []string
+	products, pools    []string
 	correction         string
 	alpha              float64
 	decoys             int
@@ -78,6 +78,7 @@ Without a nonce reports say that they are no evidence against a third party.`,
   dyetrace plan study/                                          what does it mean?
   dyetrace plan study/ --test G1,first=40000 --test G1,sparse --alpha 0.01
   dyetrace plan study/ --book book.txt --tree canaries=vendor --test cells
+  dyetrace plan study/ --correction hierarchy --parent epoch-2026-11=vendor,cohort-2026-11-trial=epoch-2026-11
   dyetrace plan study/ --passages passages.jsonl --test R1 --test R4,served --top 20 --reference base --age "released 2025-03" --served served.jsonl`,
 		Args: atMostStudy,
 		RunE: func(cmd *cobra.Command, args []string) error { return a.plan(cmd, &f, args) },
@@ -116,7 +117,9 @@ func (f *planFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.baseline, "baseline", "", "`name` of the control whose own wordings are compared with")
 	flags.StringSliceVar(&f.controls, "control", nil, "`names` of models that never saw the answers, asked the same")
 	flags.StringArrayVar(&f.products, "product", nil, "a joint finding, `NAME=KEY:TEST+KEY:TEST`")
+	flags.StringArrayVar(&f.pools, "pool", nil, "one finding for texts that were made under a key each, `NAME=TEST:KEY+KEY`")
 	flags.StringVar(&f.correction, "correction", "", "holm, or hierarchy for keys that form a tree")
+	flags.StringSliceVar(&f.parents, "parent", nil, "`KEY=PARENT`, with hierarchy: KEY is looked at only where its PARENT was found")
 	flags.StringVar(&f.passages, "passages", "", "`file` of texts that the suspect reads, for R tests: JSON lines of prompt and text")
 	flags.IntVar(&f.read, "read", 0, "how `many` passages are read; defaults to all")
 	flags.IntVar(&f.top, "top", 0, "how `many` log-probabilities a position has, for R3, R4 and R4h")

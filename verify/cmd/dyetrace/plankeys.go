@@ -12,22 +12,59 @@ import (
 // applyKeys commits to marks, and takes commitments of others.
 func (f *planFlags) applyKeys(s study, p *verify.Plan, given map[string]bool) error {
 	if given["mark"] || given["commitment"] || given["tree"] || len(p.Keys) == 0 {
-		all, err := f.keyPlans(s, p)
+		all, err := f.keyPlans(s, p, given)
 		if err != nil {
 			return err
 		}
+		for i := range all { // what was said of a key stays true
+			if before := keyOf(p, all[i].Name); before != nil {
+				all[i].HeldOut, all[i].Parent = before.HeldOut, before.Parent
+			}
+		}
 		p.Keys = all
 	}
-	if !given["held-out"] {
-		return nil
-	}
-	for i := range p.Keys {
-		p.Keys[i].HeldOut = slices.Contains(f.heldOut, p.Keys[i].Name)
-	}
-	for _, name := range f.heldOut {
-		if !slices.ContainsFunc(p.Keys, func(k verify.KeyPlan) bool { return k.Name == name }) {
-			return usage(fmt.Errorf("--held-out names %q, which is no key of the plan: %s", name, keyNames(p)))
+	if given["held-out"] {
+		for i := range p.Keys {
+			p.Keys[i].HeldOut = false
 		}
+		for _, name := range f.heldOut {
+			k := keyOf(p, name)
+			if k == nil {
+				return usage(fmt.Errorf("--held-out names %q, which is no key of the plan: %s", name, keyNames(p)))
+			}
+			k.HeldOut = true
+		}
+	}
+	if given["parent"] {
+		return f.applyParents(p)
+	}
+	return nil
+}
+
+// applyParents reads KEY=PARENT.
+func (f *planFlags) applyParents(p *verify.Plan) error {
+	for i := range p.Keys {
+		p.Keys[i].Parent = ""
+	}
+	for _, text := range f.parents {
+		child, parent, ok := strings.Cut(text, "=")
+		if !ok || parent == "" {
+			return usage(fmt.Errorf("--parent is %q, want KEY=PARENT", text))
+		}
+		for _, name := range []string{child, parent} {
+			if keyOf(p, name) == nil {
+				return usage(fmt.Errorf("--parent %s names %q, which is no key of the plan: %s", text, name, keyNames(p)))
+			}
+		}
+		keyOf(p, child).Parent = parent
+	}
+	return nil
+}
+
+// keyOf returns the key of a plan by its name, or nil.
+func keyOf(p *verify.Plan, name string) *verify.KeyPlan {
+	if i := slices.IndexFunc(p.Keys, func(k verify.KeyPlan) bool { return k.Name == name }); i >= 0 {
+		return &p.Keys[i]
 	}
 	return nil
 }
@@ -40,12 +77,21 @@ func keyNames(p *verify.Plan) string {
 	return strings.Join(names, ", ")
 }
 
-func (f *planFlags) keyPlans(s study, p *verify.Plan) (all []verify.KeyPlan, err error) {
+// keyPlans lists the keys that flags name. Keys of marks stay where flags name trees
+// only, and those of trees where flags name marks only.
+func (f *planFlags) keyPlans(s study, p *verify.Plan, given map[string]bool) (all []verify.KeyPlan, err error) {
 	paths := f.marks
 	trees := s.path(keysFolder)
-	if len(paths) == 0 && len(f.commitments) == 0 {
-		stems, _ := stemsIn(trees, specEnd)
-		if len(stems) > 0 {
+	switch {
+	case given["mark"] || given["commitment"]:
+	case len(p.Keys) > 0:
+		for _, k := range p.Keys {
+			if k.Tree == "" {
+				all = append(all, k)
+			}
+		}
+	default:
+		if stems, _ := stemsIn(trees, specEnd); len(stems) > 0 {
 			paths = []string{trees}
 		}
 	}
@@ -69,12 +115,20 @@ func (f *planFlags) keyPlans(s study, p *verify.Plan) (all []verify.KeyPlan, err
 		}
 		all = append(all, k)
 	}
-	if !p.Book.IsZero() {
+	switch {
+	case p.Book.IsZero():
+	case len(p.Keys) == 0 || given["tree"]:
 		some, err := f.treePlans(s, p)
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, some...)
+	default:
+		for _, k := range p.Keys {
+			if k.Tree != "" {
+				all = append(all, k)
+			}
+		}
 	}
 	if len(all) == 0 {
 		return nil, usage(fmt.Errorf("there is no key to look for: give --mark or --commitment, or make a mark in the study first: dyetrace key mark %s", shellWord(s.path(keysFolder, "vendor"))))

@@ -76,8 +76,19 @@ func parseTest(text string) (verify.Test, error) {
 	return t, nil
 }
 
-// applyJoint reads products, NAME=KEY:TEST+KEY:TEST.
+// applyJoint reads products, NAME=KEY:TEST+KEY:TEST, and pools, NAME=TEST:KEY+KEY.
 func (f *planFlags) applyJoint(_ study, p *verify.Plan, given map[string]bool) error {
+	if given["pool"] {
+		p.Pools = nil
+		for _, text := range f.pools {
+			name, rest, named := strings.Cut(text, "=")
+			test, keys, ok := strings.Cut(rest, ":")
+			if !named || !ok {
+				return usage(fmt.Errorf("--pool is %q, want NAME=TEST:KEY+KEY", text))
+			}
+			p.Pools = append(p.Pools, verify.Pool{Name: name, Test: test, Keys: strings.Split(keys, "+")})
+		}
+	}
 	if !given["product"] {
 		return nil
 	}

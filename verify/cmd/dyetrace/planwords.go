@@ -77,6 +77,9 @@ func explain(s study, p *verify.Plan, answerTokens int) (explanation, error) {
 		if k.HeldOut {
 			name += " (nothing was made under it: a control)"
 		}
+		if k.Parent != "" {
+			name += " (under " + k.Parent + ")"
+		}
 		if k.Commitment == (keys.Commitment{}) {
 			name += " (not committed to)"
 		}
@@ -92,6 +95,12 @@ func explain(s study, p *verify.Plan, answerTokens int) (explanation, error) {
 	}
 	for _, q := range p.Products {
 		say("Joint finding %q of %d parts.", q.Name, len(q.Parts))
+	}
+	for _, q := range p.Pools {
+		say("Joint finding %q: test %s of the texts of %d keys.", q.Name, q.Test, len(q.Keys))
+	}
+	if p.Correction == verify.Hierarchy {
+		say("A key is looked at only where all keys above it were found.")
 	}
 	if len(p.Controls) > 0 {
 		say("Asked the same, as they never saw the answers: %s.", strings.Join(p.Controls, ", "))

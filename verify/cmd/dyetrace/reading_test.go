@@ -22,8 +22,9 @@ import (
 // completions continues prompts of token ids by one token, with log-probabilities.
 func (s *suspect) completions(w http.ResponseWriter, r *http.Request) {
 	var q struct {
-		Prompt   json.RawMessage
-		LogProbs int
+		Prompt      json.RawMessage
+		LogProbs    int
+		Temperature float64
 	}
 	err := json.NewDecoder(r.Body).Decode(&q)
 	var prompts [][]int32
@@ -52,8 +53,16 @@ func (s *suspect) completions(w http.ResponseWriter, r *http.Request) {
 		for j := range ids[:min(len(ids), q.LogProbs)] {
 			top[piece(j)] = float64(logits[j]) - math.Log(sum)
 		}
-		choices = append(choices, map[string]any{"index": i, "text": piece(0), "finish_reason": "length",
-			"logprobs": map[string]any{"tokens": []string{piece(0)}, "token_logprobs": []float64{top[piece(0)]}, "top_logprobs": []any{top}}})
+		at := 0
+		if q.Temperature > 0 {
+			u := float64(number(string(q.Prompt)+fmt.Sprint(i), 1<<30)) / (1 << 30) * sum
+			for at < len(ids)-1 && u >= math.Exp(float64(logits[at])) {
+				u -= math.Exp(float64(logits[at]))
+				at++
+			}
+		}
+		choices = append(choices, map[string]any{"index": i, "text": piece(at), "finish_reason": "length",
+			"logprobs": map[string]any{"tokens": []string{piece(at)}, "token_logprobs": []float64{float64(logits[at]) - math.Log(sum)}, "top_logprobs": []any{top}}})
 	}
 	json.NewEncoder(w).Encode(map[string]any{"object": "text_completion", "model": "student", "choices": choices})
 }

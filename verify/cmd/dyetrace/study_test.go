@@ -120,11 +120,19 @@ func learnt(t testing.TB, mark *watermark.Watermark, answers int) *model {
 	t.Helper()
 	teacher, err := novels()
 	require.NoError(t, err)
+	return learn(teacher.tok, taught(t, mark, answers)...)
+}
+
+// taught returns what the teacher serves.
+func taught(t testing.TB, mark *watermark.Watermark, answers int) []string {
+	t.Helper()
+	teacher, err := novels()
+	require.NoError(t, err)
 	texts := make([]string, answers)
 	for i, p := range prompts(t, answers, 77) {
 		texts[i] = decode(t, teacher, teacher.write(t, session(t, mark, uint64(i)), p, 150))
 	}
-	return learn(teacher.tok, texts...)
+	return texts
 }
 
 // newStudy makes the keys and the plan of a study.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -158,6 +159,12 @@ func (c *suspectConfig) reading(s study, p *verify.Plan) (*openai.Reading, error
 	out := &openai.Reading{API: r.API, Continue: r.Continue, System: c.System, SameTokenizer: r.SameTokenizer, Whole: r.Whole, Batch: r.Batch, Top: r.Top, Extra: c.Extra}
 	if out.Top == 0 {
 		out.Top = p.Reading.Top
+	}
+	if !p.Twins.IsZero() {
+		if out.Whole == openai.Separate {
+			return nil, usage(errors.New("test rank compares the probabilities of a text's own tokens, which only a server that reads texts whole shows: --whole echo or --whole prompt_logprobs"))
+		}
+		out.Top = max(out.Top, 1)
 	}
 	if !s.has(tokenizerFile) {
 		return out, nil

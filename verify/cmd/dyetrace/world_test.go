@@ -127,6 +127,12 @@ var books = sync.OnceValues(func() (string, error) {
 type model struct {
 	tok   *tokenizer.Tokenizer
 	after map[[2]int32]map[int32]int
+	known sync.Map // what candidates returned after a pair
+}
+
+type following struct {
+	ids    []int32
+	logits []float32
 }
 
 var novels = sync.OnceValues(func() (*model, error) {
@@ -142,7 +148,7 @@ var novels = sync.OnceValues(func() (*model, error) {
 })
 
 func learn(tok *tokenizer.Tokenizer, texts ...string) *model {
-	m := &model{tok, map[[2]int32]map[int32]int{}}
+	m := &model{tok: tok, after: map[[2]int32]map[int32]int{}}
 	for _, text := range texts {
 		a, b := int32(-1), int32(-1)
 		for _, c := range tok.Encode(text) {
@@ -166,6 +172,9 @@ func (m *model) candidates(text []int32) (ids []int32, logits []float32) {
 			a = text[n-2]
 		}
 	}
+	if known, ok := m.known.Load([2]int32{a, b}); ok {
+		return known.(following).ids, known.(following).logits
+	}
 	counts := m.after[[2]int32{a, b}]
 	if len(counts) < 4 {
 		if counts = m.after[[2]int32{-1, b}]; len(counts) == 0 {
@@ -185,6 +194,7 @@ func (m *model) candidates(text []int32) (ids []int32, logits []float32) {
 	for _, id := range ids {
 		logits = append(logits, float32(math.Log(float64(counts[id]))))
 	}
+	m.known.Store([2]int32{a, b}, following{ids, logits})
 	return ids, logits
 }
 
