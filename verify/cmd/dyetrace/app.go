@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -83,8 +85,34 @@ answers: with an error rate that a hostile reader can check.
 	for _, command := range commands {
 		root.AddCommand(command(a))
 	}
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	strict(root)
 	addCompletions(root)
 	return root
+}
+
+// strict makes cobra's own commands refuse what they do not know.
+func strict(root *cobra.Command) {
+	for _, cmd := range root.Commands() {
+		switch cmd.Name() {
+		case "help":
+			cmd.Args = func(_ *cobra.Command, args []string) error {
+				if found, rest, err := root.Find(args); err != nil || found == nil || len(rest) > 0 {
+					return usage(fmt.Errorf("there is no command %q", strings.Join(args, " ")))
+				}
+				return nil
+			}
+		case "completion":
+			cmd.Args = func(_ *cobra.Command, args []string) error {
+				if len(args) > 0 {
+					return usage(fmt.Errorf("the shell is %q, want bash, zsh, fish or powershell", args[0]))
+				}
+				return nil
+			}
+			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+		}
+	}
 }
 
 // run executes a command line and returns the exit code.
@@ -92,6 +120,9 @@ func (a *app) run(ctx context.Context, args []string) int {
 	root := a.root()
 	root.SetArgs(args)
 	cmd, err := root.ExecuteContextC(ctx)
+	if errors.As(err, new(usageError)) && slices.Contains(args, "--json") { // even after a flag that nobody knows
+		a.json = true
+	}
 	if err == context.Canceled { // it says less than why
 		err = context.Cause(ctx)
 	}

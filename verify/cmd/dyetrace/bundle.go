@@ -152,6 +152,9 @@ func readBundle(path string) (*verify.Bundle, error) {
 		return nil, fmt.Errorf("no bundle: %w", err)
 	}
 	defer f.Close()
+	if isFolder(path) {
+		return nil, fmt.Errorf("%s is a folder, want the file of a bundle, such as %s", path, study{path}.path(bundleFile))
+	}
 	b, err := verify.ReadBundle(f)
 	if err != nil {
 		return nil, invalid(fmt.Errorf("%s: %w", path, err))

@@ -69,6 +69,7 @@ func TestEveryCommand(t *testing.T) {
 		decodeJSON(t, o.out, &r)
 		assert.Equal(t, 2, r.Exit, name)
 		assert.Contains(t, r.Error, "frobnicate", name)
+		assert.Equal(t, o.out, dyetrace(t, dir, append(args, "--frobnicate", "--json")...).out, "wherever --json stands")
 		o = dyetrace(t, dir, append(args, "a", "b", "c", "d")...)
 		assert.Equal(t, 2, o.code, "%s with four arguments: %s", name, o.out+o.err)
 	}
@@ -97,6 +98,25 @@ func TestCompletion(t *testing.T) {
 	assert.Contains(t, done(t, dir, "__complete", "detect", "--scheme", "tour"), "tournament:depth=30")
 	assert.Contains(t, done(t, dir, "__complete", "plan", "--test", ""), "G1")
 	assert.Contains(t, done(t, dir, "__complete", "judge", ""), ":16", "folders")
+}
+
+// Cobra's own commands know what there is, too.
+func TestNoSuchCommand(t *testing.T) {
+	t.Parallel()
+	for args, want := range map[string]string{
+		"help frob":       `there is no command "frob"`,
+		"help key frob":   `there is no command "key frob"`,
+		"completion tcsh": `the shell is "tcsh", want bash, zsh, fish or powershell`,
+		"frob":            `unknown command "frob"`,
+		"key frob":        `unknown command "frob"`,
+	} {
+		o := dyetrace(t, t.TempDir(), strings.Fields(args)...)
+		assert.Equal(t, 2, o.code, args)
+		assert.Contains(t, o.err, want, args)
+		assert.Empty(t, o.out, args)
+	}
+	assert.Contains(t, done(t, ".", "help", "key", "mark"), "Examples:")
+	assert.Contains(t, done(t, ".", "completion"), "bash")
 }
 
 // Of every command, what makes no sense is refused with code 2 and words for it.

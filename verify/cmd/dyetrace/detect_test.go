@@ -495,3 +495,31 @@ func TestDetectNothing(t *testing.T) {
 	assert.Zero(t, o.code, o.err)
 	assert.Contains(t, o.out, "no mark found")
 }
+
+// What is no text, or has nothing to score, is said.
+func TestDetectInNothing(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	done(t, dir, "key", "new", "root.key")
+	write := func(name, text string) {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644))
+	}
+	write("binary", "x\x00\xff\xfe")
+	write("empty", "")
+	write("bom.jsonl", "\ufeff{\"text\":\"It was a dark and stormy night in the harbour.\"}\n")
+	detect := func(name string) outcome {
+		return dyetrace(t, dir, "detect", "--key", "root.key", "--tokenizer", absolute(t, tokenizerPath), name)
+	}
+	o := detect("binary")
+	assert.Zero(t, o.code)
+	assert.Contains(t, o.err, "binary is not UTF-8: is it a text?")
+	assert.Contains(t, o.out, "no token could be scored: this says nothing about these texts")
+	assert.NotContains(t, o.out, "no mark found")
+	assert.Contains(t, detect("empty").out, "no token could be scored")
+	o = detect("bom.jsonl")
+	assert.Zero(t, o.code, o.err)
+	assert.Contains(t, o.out, "no mark found")
+	o = dyetrace(t, dir, "bundle", "verify", ".")
+	assert.Equal(t, 2, o.code)
+	assert.Contains(t, o.err, ". is a folder, want the file of a bundle, such as bundle.dyetrace")
+}

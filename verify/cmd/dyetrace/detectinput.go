@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // A document is a text to look for marks in, as a file has it: raw until a worker
@@ -54,6 +55,9 @@ type inputs struct {
 const maxText = 1 << 30
 
 const batchBytes = 1 << 18
+
+// byteOrderMark is what some programs write before a text in UTF-8.
+var byteOrderMark = []byte("\ufeff")
 
 // read calls add with batches of documents, in their order.
 func (in *inputs) read(ctx context.Context, add func([]document) error) error {
@@ -141,6 +145,10 @@ func (in *inputs) readWhole(r io.Reader, name string, b *batcher) error {
 	case len(data) > maxText:
 		return fmt.Errorf("%s has more than %s in one text: --lines makes every line a text", name, byteSize(maxText))
 	}
+	data = bytes.TrimPrefix(data, byteOrderMark)
+	if !utf8.Valid(data) {
+		in.a.note("%s is not UTF-8: is it a text?", name)
+	}
 	d := document{file: name}
 	if err := in.plain(&d, data); err != nil {
 		return err
@@ -151,6 +159,9 @@ func (in *inputs) readWhole(r io.Reader, name string, b *batcher) error {
 func (in *inputs) readLines(ctx context.Context, r *bufio.Reader, name, format string, b *batcher) error {
 	for number := 1; ; number++ {
 		line, err := readLine(r)
+		if number == 1 {
+			line = bytes.TrimPrefix(line, byteOrderMark)
+		}
 		if len(bytes.TrimSpace(line)) > 0 {
 			d := document{file: name, number: number}
 			if format == "jsonl" {

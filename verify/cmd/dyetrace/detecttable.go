@@ -166,8 +166,12 @@ func (t *detectTable) summary(w io.Writer, r detectResult) {
 		fmt.Fprintf(w, "and %s with less\n", plural(int64(rest), "mark"))
 	}
 	verdict := "no mark found"
-	if r.Found {
+	switch {
+	case r.Found:
 		verdict = "found"
+	case !slices.ContainsFunc(r.Marks, func(m corpusFinding) bool { return m.Scored > 0 }):
+		fmt.Fprintln(w, "\nno token could be scored: this says nothing about these texts")
+		return
 	}
 	fmt.Fprintf(w, "\n%s, at error rate %g for %s together\n", verdict, r.Alpha, plural(int64(len(r.Marks)), "mark"))
 }

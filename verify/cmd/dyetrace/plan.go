@@ -246,7 +246,7 @@ func readLinesOf(what, path string) ([]string, error) {
 		return nil, err
 	}
 	var lines []string
-	for line := range bytes.Lines(data) {
+	for line := range bytes.Lines(bytes.TrimPrefix(data, byteOrderMark)) {
 		if text := strings.TrimRight(string(line), "\r\n"); strings.TrimSpace(text) != "" {
 			lines = append(lines, text)
 		}
