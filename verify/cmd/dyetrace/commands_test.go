@@ -73,7 +73,10 @@ func TestEveryCommand(t *testing.T) {
 		o = dyetrace(t, dir, append(args, "a", "b", "c", "d")...)
 		assert.Equal(t, 2, o.code, "%s with four arguments: %s", name, o.out+o.err)
 	}
-	page, err := os.ReadFile(filepath.Join(dir, "pages/dyetrace.1"))
+	page, err := os.ReadFile(filepath.Join(dir, "pages/dyetrace-plan.1"))
+	require.NoError(t, err)
+	assert.Regexp(t, `(?s)\.EX\n *dyetrace plan study/ --suspect NAME[^\n]*\n *dyetrace plan study/ --logged[^\n]*\n\.EE`, string(page), "command lines stand as they are")
+	page, err = os.ReadFile(filepath.Join(dir, "pages/dyetrace.1"))
 	require.NoError(t, err)
 	for _, code := range []string{"Exit codes: 0 nothing found", "1 found", "2 the command", "3 evidence"} {
 		assert.Contains(t, string(page), code)
@@ -98,6 +101,34 @@ func TestCompletion(t *testing.T) {
 	assert.Contains(t, done(t, dir, "__complete", "detect", "--scheme", "tour"), "tournament:depth=30")
 	assert.Contains(t, done(t, dir, "__complete", "plan", "--test", ""), "G1")
 	assert.Contains(t, done(t, dir, "__complete", "judge", ""), ":16", "folders")
+}
+
+// A link that is written over stays one, and what is no file is written to.
+func TestWritesThrough(t *testing.T) {
+	t.Parallel()
+	dir, _ := newStudy(t, 5)
+	m, err := novels()
+	require.NoError(t, err)
+	done(t, dir, "collect", "study", "--url", serve(t, m, 60).URL, "--model", "student")
+	done(t, dir, "seal", "study")
+	judged := dyetrace(t, dir, "judge", "study")
+	require.Contains(t, []int{0, 1}, judged.code, judged.err)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "kept.html"), nil, 0o644))
+	require.NoError(t, os.Symlink("kept.html", filepath.Join(dir, "link.html")))
+	done(t, dir, "report", "study", "-o", "link.html")
+	info, err := os.Lstat(filepath.Join(dir, "link.html"))
+	require.NoError(t, err)
+	assert.Equal(t, os.ModeSymlink, info.Mode().Type())
+	page, err := os.ReadFile(filepath.Join(dir, "kept.html"))
+	require.NoError(t, err)
+	assert.Contains(t, string(page), "<!DOCTYPE html>")
+	o := dyetrace(t, dir, "report", "study", "-o", ".")
+	assert.Equal(t, 2, o.code)
+	assert.Contains(t, o.err, "is a directory")
+
+	// A pipe, as /dev/stdout is one here.
+	piped := done(t, dir, "report", "study", "-q", "-o", "/dev/stdout")
+	assert.True(t, strings.HasPrefix(piped, string(page)))
 }
 
 // Cobra's own commands know what there is, too.

@@ -82,8 +82,8 @@ type batchResult struct {
 }
 
 // run returns what was found under each mark, and how much was read.
-func (d *detection) run(ctx context.Context) (found []corpusFinding, texts int, tokens int64, err error) {
-	ctx, cancel := context.WithCancel(ctx)
+func (d *detection) run(parent context.Context) (found []corpusFinding, texts int, tokens int64, err error) {
+	ctx, cancel := context.WithCancel(parent)
 	defer cancel()
 	type job struct {
 		batch []document
@@ -120,7 +120,15 @@ func (d *detection) run(ctx context.Context) (found []corpusFinding, texts int, 
 	tallies := make([]tally, len(d.marks))
 	var corpus []watermark.Text
 	for out := range ordered {
-		r := <-out
+		var r batchResult
+		select {
+		case r = <-out:
+		case <-ctx.Done():
+			if parent.Err() != nil { // whoever interrupts waits for no long text
+				return nil, 0, 0, parent.Err()
+			}
+			r = <-out
+		}
 		if err == nil {
 			err = r.err
 		}

@@ -55,8 +55,15 @@ func writeFile(path string, data []byte, mode fs.FileMode) error {
 	})
 }
 
-// writeTo writes a file over an older one, whole or not at all.
+// writeTo writes a file over an older one, whole or not at all. A link stays one, and
+// a device or a pipe is written to as it is.
 func writeTo(path string, mode fs.FileMode, write func(io.Writer) error) (err error) {
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target
+	}
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return writeInto(path, write)
+	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return fmt.Errorf("cannot write %s: %w", path, err)
 	}
@@ -84,6 +91,18 @@ func writeTo(path string, mode fs.FileMode, write func(io.Writer) error) (err er
 		return err
 	}
 	return os.Rename(f.Name(), path)
+}
+
+// writeInto writes to what is there and is no file.
+func writeInto(path string, write func(io.Writer) error) error {
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return fmt.Errorf("cannot write %s: %w", path, err)
+	}
+	if err := errors.Join(write(f), f.Close()); err != nil {
+		return fmt.Errorf("cannot write %s: %w", path, err)
+	}
+	return nil
 }
 
 // writeNew writes a file that must not be there yet: a key that was written over

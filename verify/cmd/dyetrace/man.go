@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
@@ -23,6 +24,7 @@ func newManCommand(a *app) *cobra.Command {
 				return fmt.Errorf("no folder for the manual pages: %w", err)
 			}
 			root := cmd.Root()
+			codeBlocks(root)
 			root.DisableAutoGenTag = true // equal versions have equal pages
 			if err := doc.GenManTree(root, &doc.GenManHeader{Section: "1", Source: "dyetrace", Manual: "dyetrace"}, args[0]); err != nil {
 				return fmt.Errorf("cannot write the manual pages: %w", err)
@@ -38,5 +40,20 @@ func newManCommand(a *app) *cobra.Command {
 			a.next("man %s", shellWord(filepath.Join(args[0], "dyetrace.1")))
 			return err
 		},
+	}
+}
+
+// codeBlocks indents the command lines of descriptions as Markdown wants them, of which
+// pages are made: others would be filled like words.
+func codeBlocks(cmd *cobra.Command) {
+	lines := strings.Split(cmd.Long, "\n")
+	for i, line := range lines {
+		if strings.HasPrefix(line, "  ") {
+			lines[i] = "  " + line
+		}
+	}
+	cmd.Long = strings.Join(lines, "\n")
+	for _, sub := range cmd.Commands() {
+		codeBlocks(sub)
 	}
 }
